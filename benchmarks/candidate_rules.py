@@ -21,18 +21,18 @@ DECISIONS = tuple(part for widths in WIDTHS for part in (DEPTHS, widths, KERNELS
 
 
 def decided(space: Any, values: Sequence[int]) -> Architecture:
-    """The architecture that takes one option of each decision."""
+    """Return the architecture with one option of each decision."""
     made: Architecture = space.from_choices(["d{}w{}k{}e{}".format(*values[:4]), "d{}w{}k{}e{}".format(*values[4:])])
     return made
 
 
 def size_of(supernet: WeightSharing, architecture: Architecture) -> int:
-    """Number of parameters."""
+    """Return the number of parameters."""
     return sum(value.numel() for value in supernet.structure(architecture).parameters())
 
 
 def dealt(options: Sequence[Any], count: int, rng: np.random.Generator) -> list[Any]:
-    """So many of the options, each as often as the others or once more, in random order."""
+    """Return ``count`` options in random order, each as often as the others or once more."""
     rounds, more = divmod(count, len(options))
     rows = [*list(range(len(options))) * rounds, *rng.permutation(len(options))[:more]]
     return [options[rows[place]] for place in rng.permutation(count)]
@@ -40,13 +40,13 @@ def dealt(options: Sequence[Any], count: int, rng: np.random.Generator) -> list[
 
 @zcbench.register_training_rule("fair", reference="X. Chu et al., 'FairNAS', ICCV 2021, arXiv:1907.01845, algorithm 1")
 class Fair(TrainingRule):
-    """Between them, the subnets of a step take every option of a decision equally often."""
+    """Together, the subnets of a step take every option of a decision equally often."""
 
     def __init__(self, subnets: int = 4) -> None:
         self.subnets = subnets
 
     def step(self, step: Step) -> None:
-        """Deal the options out, and learn."""
+        """Distribute the options, and train."""
         columns = [dealt(options, self.subnets, step.rng) for options in DECISIONS]
         for values in zip(*columns, strict=True):
             step.learn(decided(step.supernet.space, values), weight=1 / self.subnets)
@@ -58,7 +58,7 @@ class Fair(TrainingRule):
     "sizes are uniform here and do not shift",
 )
 class Complexity(TrainingRule):
-    """A range of sizes is drawn uniformly, of equal ranges of log parameters; then a subnet of the range."""
+    """A range of sizes is drawn uniformly from equal ranges of log parameters; then a subnet of this range."""
 
     def __init__(self, subnets: int = 1, bins: int = 5) -> None:
         self.subnets = subnets
@@ -82,12 +82,12 @@ class Complexity(TrainingRule):
 
 @zcbench.register_training_rule(
     "path",
-    reference="S. Lu et al., 'PA&DA', CVPR 2023, arXiv:2302.14772; paths alone, data are sampled uniformly",
+    reference="S. Lu et al., 'PA&DA', CVPR 2023, arXiv:2302.14772; only paths, data are sampled uniformly",
 )
 class Path(TrainingRule):
-    """Options are drawn with probabilities that go from uniform to their share of gradient norms.
+    """Options are drawn with probabilities that change from uniform to their share of gradient norms.
 
-    Of each option the norm of the gradients of subnets that took it is kept, each new one averaged with what is kept.
+    For each option, the gradient norm of subnets with it is stored, and each new one is averaged with the stored one.
     At the end of each epoch the probability becomes ``progress * norm / sum of norms + (1 - progress) / options``.
     """
 
@@ -101,7 +101,7 @@ class Path(TrainingRule):
         self._norms = [np.zeros(len(options)) for options in DECISIONS]
 
     def step(self, step: Step) -> None:
-        """Draw, learn, and keep norms."""
+        """Draw, train, and store norms."""
         if step.number and step.number % self.every == 0:
             for place, norms in enumerate(self._norms):
                 if norms.sum() > 0:
@@ -120,19 +120,19 @@ class Path(TrainingRule):
 
 
 def gradients(supernet: WeightSharing) -> torch.Tensor:
-    """All gradients as one vector, zeros where there is none."""
+    """Return all gradients as one vector, with zeros for missing ones."""
     return torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in supernet.parameters()])
 
 
 @zcbench.register_training_rule("sorted", reference="M. Valipour et al., 'SortedNet', arXiv:2309.00255; own ladder")
 class Sorted(TrainingRule):
-    """Subnets of one nested ladder, drawn uniformly: from the smallest up by the neighbour that adds least."""
+    """Subnets of one nested ladder, drawn uniformly: from the smallest up, each with the neighbour that adds least."""
 
     def __init__(self, subnets: int = 1) -> None:
         self.subnets = subnets
 
     def begin(self, supernet: WeightSharing) -> None:
-        """Climb."""
+        """Build the ladder."""
         space: Any = supernet.space
         self._ladder = [supernet.smallest]
         while (last := self._ladder[-1]) != supernet.largest:
@@ -141,6 +141,6 @@ class Sorted(TrainingRule):
             self._ladder.append(min(above, key=lambda one: size_of(supernet, one)))
 
     def step(self, step: Step) -> None:
-        """Draw and learn."""
+        """Draw and train."""
         for _ in range(self.subnets):
             step.learn(self._ladder[int(step.rng.integers(len(self._ladder)))], weight=1 / self.subnets)

@@ -1,11 +1,11 @@
-"""How the cost of each proxy grows with the batch, the width and the network, in forward and backward passes of it.
+"""How does the cost of each proxy grow with the batch, the width and the network, in forward and backward passes?
 
 python benchmarks/cost_growth.py                    # about ten minutes; CPU time, one thread
 python benchmarks/cost_growth.py naswot meco az_*   # these proxies
 python benchmarks/cost_growth.py --quick            # the smallest of everything: does it run?
 
-A row per proxy, a column per network and batch; what grows faster than a pass has larger numbers to the right. Kernels
-with batch norm in train mode take a pass per sample, by design, and are left out.
+The table has a row for each proxy and a column for each network and batch. If a cost grows faster than a pass, numbers
+increase to the right. Kernels with batch norm in train mode need a pass per sample, by design, and are excluded.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ import zcbench
 from zcbench._process import keep_freed_memory
 from zcbench.spaces._nasbench201_network import CellNetwork
 
-#: proxies that are left out: a pass per sample, or nothing to measure
+#: excluded proxies: a pass per sample, or nothing to measure
 LEFT_OUT = {"ntk_cond", "random", "params", "num_layers"}
 
 
 def cells(channels: int) -> nn.Module:
-    """NAS-Bench-201's network of another width."""
+    """Return NAS-Bench-201's network with another width."""
     torch.manual_seed(0)
     space = zcbench.get_space("nasbench201")
     operations = space.choices(space.parse(benchmark.CELL))
@@ -35,7 +35,7 @@ def cells(channels: int) -> nn.Module:
 
 
 def cases(*, quick: bool) -> Iterator[tuple[str, str, Callable[[], nn.Module], Tensor]]:
-    """Name, domain, network and inputs of each column."""
+    """Yield name, domain, network and inputs of each column."""
     generator = torch.Generator().manual_seed(0)
 
     def images(batch: int, size: int = 32) -> Tensor:
@@ -53,7 +53,7 @@ def cases(*, quick: bool) -> Iterator[tuple[str, str, Callable[[], nn.Module], T
 
 
 def column(domain: str, make: Callable[[], nn.Module], inputs: Tensor, names: list[str]) -> dict[str, float]:
-    """Passes of each proxy that the network has a score of."""
+    """Return the passes of each proxy that has a score of the network."""
     model, targets = make(), torch.arange(len(inputs)) % 10
 
     def work() -> None:
@@ -71,7 +71,7 @@ def column(domain: str, make: Callable[[], nn.Module], inputs: Tensor, names: li
                 scores.update(zcbench.score(model, inputs, targets, [name]))
 
             seconds = benchmark.cpu_seconds(score, 1)
-            if seconds < 1:  # what takes longer is warm by the end
+            if seconds < 1:  # slower ones need no warm-up
                 seconds = min(seconds, benchmark.cpu_seconds(score, 2))
             if scores[name].status != "unsupported":
                 found[name] = seconds / unit
@@ -83,7 +83,7 @@ def main() -> None:
     parser.add_argument("proxies", nargs="*", default=["*"])
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
-    keep_freed_memory()  # as workers do
+    keep_freed_memory()  # as in workers
     torch.set_num_threads(1)
     names = [name for name in zcbench.list_proxies(*options.proxies) if name not in LEFT_OUT]
     columns: dict[str, dict[str, float]] = {}

@@ -1,14 +1,14 @@
-"""Curve predictors on held-out curves of a prior: log-density, errors, coverage, and time against Markov chains.
+"""Curve predictors on held-out curves of a prior: log-density, errors, coverage, and time compared with Markov chains.
 
     python benchmarks/curve_extrapolation.py --curves 200 --out curves.jsonl
     python benchmarks/curve_extrapolation.py --predictors mcmc --curves 40 --out curves.jsonl
     python benchmarks/curve_extrapolation.py --time
 
-Curves have 100 epochs, of which 5, 10, 20 or 50 are seen and all later ones are asked for. The same number of a curve
-is the same curve for every predictor, so tables compare predictors on the curves that all of them have. Predictors that
-learn from complete curves of the task are given 100 other curves of the same prior. Each line of the output is one
-block of ten curves; the same command goes on where it stopped. With ``--time``: CPU seconds a curve, one by one and in
-batches of 256, as ratios to mcmc in the same run.
+Curves have 100 epochs; 5, 10, 20 or 50 are known and all later ones are forecast. A curve's number identifies the same
+curve for every predictor, so tables compare predictors on the curves that all of them have. Predictors that learn from
+complete curves of the task get 100 other curves of the same prior. Each line of the output is one block of ten curves;
+the same command resumes an interrupted run. With ``--time``: CPU seconds per curve, one by one and in batches of 256,
+as ratios to mcmc in the same run.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ import numpy as np
 from zcbench.curves import Context, CurvePredictor, Forecast, Normals, get_curve_predictor
 from zcbench.curves.priors import PRIORS, Sample
 
-#: of the curves that are reported; seeds from 1000 on are for choosing settings
+#: seed of the reported curves; seeds from 1000 on are for choosing settings
 SEED, BLOCK = 555, 10
 FIGURES = ("log_density", "mse", "crps", "in50", "in90")
 
 
 def contexts_of(sample: Sample, rows: slice, seen: int) -> list[Context]:
-    """Beginnings of some curves."""
+    """Return beginnings of some curves."""
     return [Context(sample.times[:seen], values[:seen], 100.0) for values in sample.values[rows]]
 
 
 def made(label: str, prior: str) -> CurvePredictor:
-    """A predictor, fitted if it learns."""
+    """Return a predictor, fitted if it learns."""
     predictor = get_curve_predictor(label)
     if predictor.learns:
         known = PRIORS[prior].sample(np.random.default_rng(SEED + 1), 100)
@@ -45,7 +45,7 @@ def made(label: str, prior: str) -> CurvePredictor:
 
 
 def thinner(forecast: Forecast, parts: int = 100) -> Forecast:
-    """A mixture of very many parts with some of them, evenly spaced: for scores that take a time of parts squared."""
+    """Return a mixture of evenly spaced parts of a very large one, for scores whose time is quadratic in the parts."""
     if not isinstance(forecast, Normals) or forecast.means.shape[2] <= parts:
         return forecast
     chosen = np.linspace(0, forecast.means.shape[2] - 1, parts).astype(int)
@@ -54,7 +54,7 @@ def thinner(forecast: Forecast, parts: int = 100) -> Forecast:
 
 
 def judged(predictor: CurvePredictor, contexts: list[Context], later: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
-    """Means over later points, by curve."""
+    """Return means over later points, by curve."""
     began = time.process_time()
     forecast = predictor.predict(contexts, np.broadcast_to(later, truth.shape))
     seconds = time.process_time() - began
@@ -85,14 +85,14 @@ def table(lines: list[dict[str, Any]], curves: int | None) -> None:
 
 
 def timed(labels: list[str], prior: str, seen: int = 20) -> None:
-    """Print CPU seconds a curve as ratios to mcmc."""
+    """Print CPU seconds per curve as ratios to mcmc."""
     sample = PRIORS[prior].sample(np.random.default_rng(SEED + 2), 256)
     later = sample.times[None, seen:]
     contexts = contexts_of(sample, slice(None), seen)
     base = 0.0
     for label in ["mcmc", *(one for one in labels if one != "mcmc")]:
         predictor = made(label, prior)
-        predictor.predict(contexts[:2], np.repeat(later, 2, 0))  # what is loaded once is not counted
+        predictor.predict(contexts[:2], np.repeat(later, 2, 0))  # one-time loading is not counted
         singles = []
         for number in range(5 if label == "mcmc" else 30):
             began = time.process_time()
@@ -113,7 +113,7 @@ def timed(labels: list[str], prior: str, seen: int = 20) -> None:
 
 
 def main() -> None:
-    """Run what is missing, then print the table."""
+    """Run the missing blocks, then print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--predictors", nargs="+", default=["lcpfn:prior=paper", "last_value", "best_fit", "fits"])
     parser.add_argument("--prior", default="paper", choices=list(PRIORS))
@@ -131,7 +131,7 @@ def main() -> None:
     lines = [json.loads(line) for line in text]
     keys = ("prior", "seed", "predictor", "context", "block")
     done = {tuple(line[key] for key in keys) for line in lines}
-    # Always so many: what is drawn for one curve depends on how many are drawn.
+    # Always the same number, because each drawn curve depends on the number of draws.
     sample = PRIORS[options.prior].sample(np.random.default_rng(options.seed), 1_000)
     for label in options.predictors:
         predictor = made(label, options.prior)

@@ -1,15 +1,15 @@
-"""Curve by curve against jointly: forecasts of real curves, beside complete curves of other architectures.
+"""Forecasts of real curves one by one and jointly, with complete curves of other architectures.
 
     python benchmarks/curve_joint.py --out joint.jsonl
     python benchmarks/curve_joint.py --out joint.jsonl --tables
 
-Validation losses of digits-201 (300 architectures), chars-rnn, chars-bert and nasbenchnlp. Architectures are dealt into
-five parts as in the tracks of curves; those of a part are forecast together from a share of their epochs, and 0, 20 or
-50 complete curves of the other parts are known. With ``coded`` in brackets, lkgp is told how each architecture is
-encoded. Figures are in the metric's units, means over all later epochs: log-density (a value counts as -10 at least),
-CRPS, coverage of central intervals; Kendall's tau of predicted and true ends, by architecture. Each line of the output
-is one predictor at one share with so many complete curves of one part; the same command goes on where it stopped. Part
-0 was looked at while lkgp was made, and is not reported.
+The curves are validation losses of digits-201 (300 architectures), chars-rnn, chars-bert and nasbenchnlp. Architectures
+are divided into five parts as in the tracks of curves. Those of a part are forecast together from a share of their
+epochs, with 0, 20 or 50 complete curves of the other parts. With ``coded`` in brackets, lkgp gets the encoding of each
+architecture. Figures are in the metric's units, means over all later epochs: log-density (a value counts as -10 at
+least), CRPS, coverage of central intervals; Kendall's tau of predicted and true ends, by architecture. Each line of the
+output is one predictor at one share with one number of complete curves of one part; the same command resumes an
+interrupted run. Part 0 was used in the development of lkgp, and is not reported.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ FIGURES = ("log_density", "median", "impossible", "crps", "in50", "in90", "mse",
 
 
 def codes_of(benchmark: Benchmark, curves: CurveSet) -> np.ndarray:
-    """One-hot encodings of the architectures that were trained ``(curves, features)``."""
+    """Return one-hot encodings of the trained architectures ``(curves, features)``."""
     table = np.asarray(benchmark.curves[curves.curve], np.float64)
     place = {row.tobytes(): number for number, rows in enumerate(table) for row in rows}
     architectures = [benchmark.architectures[place[row.tobytes()]] for row in curves.values]
@@ -53,7 +53,7 @@ def codes_of(benchmark: Benchmark, curves: CurveSet) -> np.ndarray:
 
 
 def measured(curves: CurveSet, codes: np.ndarray | None, label: str, part: int, share: float, known: int) -> Any:
-    """Figures of one predictor, or None where it needs complete curves and has none."""
+    """Return figures of one predictor, or None if it needs complete curves and has none."""
     made = get_curve_predictor(label.partition(" ")[0])
     if made.learns and not known:
         return None
@@ -107,14 +107,14 @@ def tables(path: Path) -> None:
 
 
 def main() -> None:
-    """Measure what is missing."""
+    """Run the missing measurements."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("joint.jsonl"))
     parser.add_argument("--sets", nargs="+", default=list(SETS))
     parser.add_argument("--predictors", nargs="+", default=list(PREDICTORS))
-    parser.add_argument("--parts", nargs="+", type=int, default=[1, 2], help="of five (0 to 4), that are measured")
+    parser.add_argument("--parts", nargs="+", type=int, default=[1, 2], help="measured parts, of five (0 to 4)")
     parser.add_argument("--shares", nargs="+", type=float, default=list(SHARES))
-    parser.add_argument("--tables", action="store_true", help="print what there is, and measure nothing")
+    parser.add_argument("--tables", action="store_true", help="print existing results without measuring")
     given = parser.parse_args()
     if given.tables:
         tables(given.out)

@@ -1,22 +1,24 @@
-"""Do forecasts rank unfinished trainings better than their last values do? Rules that rank them, on tables.
+"""Do forecasts rank unfinished trainings better than their last values do? Rules that use such rankings, on tables.
 
     python benchmarks/curve_ranking.py --first 1000 --seeds 40
 
-Random networks of the tables of curve_stopping.py (of digits-201 every eighth) are trained with the epochs of --budget
-whole trainings; validation loss guides. Rules:
-- asha: a training goes on where it is among the best third of its rung. It is ranked by its last value, or by the
-  forecast of its end: the mean, an optimistic quantile (25 % of the loss), the expected improvement over the best whole
-  training so far, the probability of beating it; before there is one, by the mean.
-- freeze-thaw: the first network is trained to the end. Then one epoch at a time for the training with the largest
-  expected improvement (or probability) by epoch that it still needs, or for a new one where more can be expected of it:
-  were the best k of m trainings after one epoch trained to the end, (their sum / m) / (1 + (T - 1) k / m), at most over
-  k. In the spirit of K. Swersky, J. Snoek and R. P. Adams, "Freeze-Thaw Bayesian Optimization", arXiv:1406.3896, and of
-  H. Rakotoarison et al., ICML 2024, arXiv:2404.16795, with networks that nothing is known of but their curves.
+Random networks of the tables of curve_stopping.py (every eighth of digits-201) are trained with the epochs of --budget
+full trainings; validation loss guides. Rules:
 
-Forecasts of all networks after all epochs are computed first, in batches. A table has the networks that were looked at,
-the best loss minus that of the table after 25, 50 and 100 % of the epochs, and the speed-up (see curve_stopping.py).
-The loss of a search without a whole training is infinite. Before, rank correlations (Spearman) with the end, of all
-networks and of the third that is best by its last value.
+- asha: a training continues if it is among the best third of its rung. It is ranked by its last value, or by the
+forecast
+  of its end: the mean, an optimistic quantile (25 % of the loss), the expected improvement over the best full training
+  so far, the probability of beating it; before there is one, by the mean.
+- freeze-thaw: the first network is fully trained. Then one epoch at a time is given to the training with the largest
+  expected improvement (or probability) per remaining epoch, or to a new one if its expectation is larger: if the best k
+  of m trainings after one epoch were fully trained, (their sum / m) / (1 + (T - 1) k / m), maximized over k. This is
+  similar to K. Swersky, J. Snoek and R. P. Adams, "Freeze-Thaw Bayesian Optimization", arXiv:1406.3896, and to H.
+  Rakotoarison et al., ICML 2024, arXiv:2404.16795, for networks of which only the curves are known.
+
+Forecasts of all networks after all epochs are computed first, in batches. A table has the number of networks, the best
+loss minus that of the table after 25, 50 and 100 % of the epochs, and the speed-up (see curve_stopping.py). The loss of
+a search without a full training is infinite. Before the table, rank correlations (Spearman) with the end are printed,
+for all networks and for the best third by their last value.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ from scipy import stats
 from zcbench import curves
 
 QUANTILES = (np.arange(40) + 0.5) / 40
-#: every how many networks of a table are looked at
+#: interval between the used networks of a table
 EVERY = {"digits-201": 8}
 
 
@@ -51,7 +53,7 @@ def known(benchmark: str, predictor: str) -> Known:
     rows = slice(None, None, EVERY.get(benchmark, 1))
     losses, ends = table(benchmark).curves[GUIDE].mean(1)[rows], table(benchmark).truth(GUIDE)[rows]
     whole = losses.shape[1]
-    means, quantiles = losses.copy(), np.repeat(losses[..., None], len(QUANTILES), 2)  # of diverging ones, these
+    means, quantiles = losses.copy(), np.repeat(losses[..., None], len(QUANTILES), 2)  # kept for diverging networks
     means[:, -1], quantiles[:, -1] = ends, ends[:, None]
     made = curves.get_curve_predictor(predictor)
     for seen in range(1, whole):
@@ -68,7 +70,7 @@ def known(benchmark: str, predictor: str) -> Known:
 
 @dataclass
 class Run:
-    """One search: what was trained, in which order it may begin, and how its best loss fell."""
+    """One search: trained networks, the order of new ones, and the course of the best loss."""
 
     known: Known
     order: list[int]
@@ -83,7 +85,7 @@ class Run:
         return self.known.losses.shape[1]
 
     def train(self, row: int, epochs: int) -> bool:
-        """False if the budget has no room for it."""
+        """Train, or return False if the budget does not allow it."""
         cost = epochs - self.trained.get(row, 0)
         if self.spent + cost > self.budget * self.whole:
             return False
@@ -94,13 +96,13 @@ class Run:
         return True
 
     def gains(self, rows: list[int], epochs: list[int], kind: str) -> np.ndarray:
-        """Expected improvements, or probabilities of one."""
+        """Return expected improvements, or probabilities of one."""
         above = self.best - self.known.quantiles[rows, np.array(epochs) - 1]
         found: np.ndarray = np.maximum(above, 0).mean(1) if kind == "improvement" else (above > 0).mean(1)
         return found
 
     def score(self, row: int, epochs: int, kind: str) -> float:
-        """What a training is ranked by; less is better."""
+        """Return the number by which a training is ranked; lower is better."""
         if kind == "last value":
             return float(self.known.losses[row, epochs - 1])
         if kind == "optimistic":
@@ -114,13 +116,13 @@ class Run:
 
 
 def without(run: Run) -> None:
-    """No stopping."""
+    """Train without stopping."""
     while run.order and run.train(run.order.pop(0), run.whole):
         pass
 
 
 def asha(run: Run, kind: str, eta: int = 3) -> None:
-    """Asynchronous successive halving."""
+    """Run asynchronous successive halving."""
     steps = int(np.floor(np.log(run.whole) / np.log(eta) + 1e-9))
     rungs = sorted({max(1, round(run.whole / eta**step)) for step in range(steps + 1)})
     there: list[list[int]] = [[] for _ in rungs]
@@ -143,7 +145,7 @@ def asha(run: Run, kind: str, eta: int = 3) -> None:
 
 
 def freeze_thaw(run: Run, kind: str) -> None:
-    """One epoch at a time."""
+    """Train one epoch at a time."""
     run.train(run.order.pop(0), run.whole)
     while True:
         rest = [row for row, epochs in run.trained.items() if epochs < run.whole]
@@ -176,7 +178,7 @@ RULES: dict[str, Callable[[Run], None]] = {
 
 
 def line(benchmark: str, name: str, runs: list[Run], base: list[Run]) -> str:
-    """One line of the table."""
+    """Return one line of the table."""
     ratios = []
     for run, other in zip(runs, base, strict=True):
         reached = next((spent for spent, loss in run.steps if loss <= other.best + 1e-12), None)
@@ -190,7 +192,7 @@ def line(benchmark: str, name: str, runs: list[Run], base: list[Run]) -> str:
 
 
 def correlations(benchmark: str, of: Known) -> None:
-    """Print how the ranks of ends are known."""
+    """Print rank correlations with the ends."""
     for seen in (1, 2, 3, 5, 7):
         last, mean = of.losses[:, seen - 1], of.means[:, seen - 1]
         top = last <= np.quantile(last, 1 / 3)

@@ -1,26 +1,29 @@
-"""Stopping trainings by forecasts of their learning curves, against other ways to stop, at equal total epochs.
+"""Stopping trainings by forecasts of their learning curves, compared with other ways to stop, at equal total epochs.
 
     python benchmarks/curve_stopping.py --first 1000 --seeds 60 --choose --out choose.jsonl   # chooses the settings
     python benchmarks/curve_stopping.py --seeds 60 --out stopping.jsonl                        # measures them
 
-Random networks are trained, each search with a budget of --budget whole trainings. Validation loss guides, and what a
-policy has found is the best network that was trained to the end. Each line of the output is one search; the same
-command goes on where it stopped. Tables: digits-201 (12 epochs), chars-rnn and chars-bert (10), and the 263 language
-models of nasbenchnlp that have complete curves (50), where its files are.
+Random networks are trained, each search with a budget of --budget full trainings. Validation loss guides, and the
+result of a policy is the best fully trained network. Each line of the output is one search; the same command resumes an
+interrupted run. Tables: digits-201 (12 epochs), chars-rnn and chars-bert (10), and the 263 language models of
+nasbenchnlp that have complete curves (50), if its files exist.
 
 By benchmark and policy, the tables at the end have
-- the networks that were looked at, and the final validation loss minus that without stopping, on the same seeds;
+
+- the number of networks, and the final validation loss minus that without stopping, on the same seeds;
 - final loss minus the table's best after 25 %, 50 % and 100 % of the epochs;
-- the speed-up: epochs after which training without stopping first had its final result, by epochs after which the
+- the speed-up: epochs after which training without stopping first had its final result, divided by epochs after which
+the
   policy had it or a better one (0 if it never had), as the median over seeds with a 95 % interval (order statistics);
-- false stops: of the trainings that were stopped, those whose end is better than the final incumbent's;
-- crossing curves: of the trainings that were behind the incumbent's curve after a quarter of the epochs and whose end
-  is better than the incumbent's was at that time, those that were stopped (where there was no incumbent yet, the first
-  training that came to its end stands for it).
+- false stops: of the stopped trainings, those whose end is better than the final incumbent's;
+- crossing curves: of the trainings that were worse than the incumbent's curve after a quarter of the epochs and whose
+end
+  is better than the incumbent's was at that time, those that were stopped (if there was no incumbent yet, the first
+  fully trained network takes its place).
 
-Below each table stand differences of final losses on the same seeds, of policies with forecasts and of those without.
+Below each table are differences of final losses on the same seeds, between policies with forecasts and those without.
 
-Forecasts of all networks are computed first, in batches: they depend on nothing but the curve and its epochs.
+Forecasts of all networks are computed first, in batches, because they depend only on the curve and its epochs.
 """
 
 from __future__ import annotations
@@ -64,14 +67,14 @@ CHOICES = (
     *(f"asha:threshold={threshold}" for threshold in (0.05, 0.1, 0.15, 0.2, 0.3, 0.4)),
     "hyperband",
 )
-#: where the course of a search is told, as shares of the budget
+#: points of a search's course, as shares of the budget
 SHARES = np.linspace(0.05, 1, 20)
 _KNOWN: dict[tuple[str, bytes, bytes], curves.Forecast] = {}
 
 
 @curves.register_curve_predictor("remembered")
 class Remembered(curves.CurvePredictor):
-    """Another predictor, whose forecasts of the end are remembered."""
+    """Another predictor with cached forecasts of the end."""
 
     least = 1
 
@@ -117,11 +120,11 @@ def table(benchmark: str) -> zcbench.Benchmark:
 
 
 def with_memory(benchmark: str, policy: str) -> str:
-    """The policy with remembered forecasts."""
+    """Return the policy with cached forecasts."""
     if not ("rule=curve" in policy or "threshold=" in policy) or policy.endswith(":threshold=0"):
         return policy
     name = next((part[10:] for part in policy.split(":") if part.startswith("predictor=")), "lcpfn")
-    if _made(name).learns:  # from the trainings of the search
+    if _made(name).learns:  # it is fitted to the trainings of the search
         return policy
     remember(benchmark, name)
     kept = [part for part in policy.split(":") if not part.startswith("predictor=")]
@@ -129,7 +132,7 @@ def with_memory(benchmark: str, policy: str) -> str:
 
 
 def search(benchmark: str, policy: str, seed: int, budget: int) -> dict[str, object]:
-    """One search: its course, its end and its false stops."""
+    """Run one search, and return its course, its end and its false stops."""
     known = table(benchmark)
     losses = known.curves[GUIDE].mean(1)
     ends, whole = known.truth(GUIDE), losses.shape[1]
@@ -154,7 +157,7 @@ def search(benchmark: str, policy: str, seed: int, budget: int) -> dict[str, obj
             course[SHARES * total >= spent - 1e-9] = ends[best]
     stopped = [row for row, upto in trained.items() if upto < whole]
     if stopped and spent >= total - whole and trained[rows[-1]] < whole:
-        stopped = [row for row in stopped if row != rows[-1]]  # the budget ended that one
+        stopped = [row for row in stopped if row != rows[-1]]  # the end of the budget stopped that one
     first = next((row for row, upto in trained.items() if upto == whole), 0)
     against = ((row, other if other >= 0 else first) for row, other in behind.items())
     crossing = [
@@ -177,26 +180,26 @@ def search(benchmark: str, policy: str, seed: int, budget: int) -> dict[str, obj
 
 
 def median_interval(values: np.ndarray) -> str:
-    """Median and its 95 % interval by order statistics."""
+    """Return the median and its 95 % interval by order statistics."""
     ordered, n = np.sort(values), len(values)
     low = int(stats.binom.ppf(0.025, n, 0.5))
     return f"{np.median(ordered):.2f} [{ordered[max(0, low - 1)]:.2f}, {ordered[min(n - 1, n - low)]:.2f}]"
 
 
 def mean_interval(values: np.ndarray) -> str:
-    """Mean and half of a 95 % interval by Student's t."""
+    """Return the mean and half of a 95 % interval by Student's t."""
     half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
     return f"{values.mean():.4f} ± {half:.4f}".replace("-", "−")
 
 
 def share(several: Sequence[dict], what: str, of: str) -> str:
-    """A rate with its counts."""
+    """Return a rate with its counts."""
     count, total = (sum(row[name] for row in several) for name in (what, of))
     return f"{100 * count / total:.1f} % of {total}" if total else "–"
 
 
 def line(benchmark: str, policy: str, several: list[dict], none: list[dict]) -> str:
-    """One line of the table."""
+    """Return one line of the table."""
     ratios = []
     for row, base in zip(several, none, strict=True):
         goal, needed = base["loss"], base["steps"][-1][0]
@@ -214,7 +217,7 @@ def line(benchmark: str, policy: str, several: list[dict], none: list[dict]) -> 
 
 
 def against(benchmark: str, several: dict[str, list[dict]]) -> None:
-    """Print how much less the final loss is than that of rules without forecasts, on the same seeds."""
+    """Print the difference of the final loss to that of rules without forecasts, on the same seeds."""
     for policy in several:
         others = [one for one in ("halving", "hyperband", "asha") if one in several]
         if "threshold=" not in policy or policy == NONE or not others:
@@ -233,7 +236,7 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="first seed")
     parser.add_argument("--budget", type=int, default=20)
     parser.add_argument("--benchmarks", nargs="+", default=list(BENCHMARKS))
-    parser.add_argument("--policies", nargs="+", help="searchers beside none")
+    parser.add_argument("--policies", nargs="+", help="searchers in addition to training without stopping")
     parser.add_argument("--choose", action="store_true", help="settings of forecasts")
     parser.add_argument("--out", type=Path, default=Path("stopping.jsonl"))
     options = parser.parse_args()
@@ -244,7 +247,7 @@ def main() -> None:
             row = json.loads(text)
             rows[row["benchmark"], row["policy"], row["seed"], row["budget"]] = row
     seeds = range(options.first, options.first + options.seeds)
-    print(f"budget {options.budget} whole trainings, {options.seeds} seeds from {options.first} on")
+    print(f"budget {options.budget} full trainings, {options.seeds} seeds from {options.first} on")
     titles = ("benchmark", "policy", "networks", "loss minus none", "regret at 25 / 50 / 100 %", "speed-up")
     print("| " + " | ".join((*titles, "false stops", "crossing stopped")) + " |\n" + "|---" * 8 + "|")
     for benchmark in options.benchmarks:

@@ -1,4 +1,4 @@
-"""The optimum and the best hundred of sums under a budget: best-first search against integer programming.
+"""The optimum and the best hundred of sums under a budget: best-first search compared with integer programming.
 
 python benchmarks/exact_search.py
 """

@@ -1,10 +1,10 @@
-"""How often does a functional hash take networks for equal that are not, or not for equal that are? And at what cost?
+"""How often do different networks get equal functional hashes, and equal networks different ones? And at what cost?
 
 python benchmarks/functional_hashing.py digits-201 2000           # a random sample of strings
 python benchmarks/functional_hashing.py nasbench101 60            # cells, each with its nodes renumbered, too
 
-Strings are hashed as they stand, without the space's canonical form, and hashes are compared with the space's classes.
-Rates are of pairs: of those that the hash takes for equal, the share that the space tells apart; and the reverse.
+Strings are hashed without the space's canonical form, and hashes are compared with the space's classes. Rates are of
+pairs: of those with equal hashes, the share that the space distinguishes; and the reverse.
 """
 
 import itertools
@@ -36,7 +36,7 @@ class AsWritten:
 
 
 def trained_key(space: NASBench201Space, architecture: Any) -> tuple:
-    """What networks of NAS-Bench-201 share that train alike: the function, and living convolutions with their use."""
+    """Return a key of NAS-Bench-201's networks that train equally: the function, and live convolutions' use."""
     edges = [
         (edge, operation)
         for edge, operation in zip(EDGES, space.choices(architecture), strict=True)
@@ -48,7 +48,7 @@ def trained_key(space: NASBench201Space, architecture: Any) -> tuple:
         inputs, added = terms[source], ()
         if operation == "skip_connect":
             added = inputs
-        elif inputs or operation.startswith("nor_conv"):  # fed by zeros, a convolution gives its batch norm's shift
+        elif inputs or operation.startswith("nor_conv"):  # with zero inputs, a convolution gives its batch norm's shift
             added = (f"{operation}({'+'.join(inputs)})",)
         if operation.startswith("nor_conv"):
             convolutions.append((added[0], target))
@@ -60,7 +60,7 @@ def trained_key(space: NASBench201Space, architecture: Any) -> tuple:
 
 
 def renumbered(space: NASBench101Space, architecture: Any, rng: np.random.Generator) -> Any:
-    """The same cell with its inner vertices in another order."""
+    """Return the same cell with its inner vertices in another order."""
     cell = space.cell(architecture)
     inner = range(1, cell.vertices - 1)
     orders = [(0, *order, cell.vertices - 1) for order in itertools.permutations(inner)]
@@ -79,7 +79,7 @@ def drawn(space: Any, count: int, rng: np.random.Generator) -> list[Any]:
 
 
 def references(space: Any) -> dict[str, tuple[bool, Any]]:
-    """By name, whether gradients count, and the classes that the space knows."""
+    """Return by name whether gradients count, and the space's classes."""
     if isinstance(space, NASBench201Space):
         return {
             "functional_key": (False, space.functional_key),
@@ -104,7 +104,7 @@ def main(name: str, count: int) -> None:
     print("| space | strings | classes by | classes | hashes | false matches | misses | ms per network, build alone |")
     print("|:---|---:|:---|---:|---:|---:|---:|---:|")
     for label, (gradients, known) in references(space).items():
-        # Pools of sums are sums of pools, and what zeros feed is a shift however it is made: the classes miss both.
+        # Pools of sums are sums of pools, and any operation of zeros gives a shift: the classes do not contain either.
         some = [a for a in everyone if "without" not in label or "avg_pool" not in a.key]
         some = [a for a in some if "zeros" not in label or "()" not in str(known(a))]
         hashed = FunctionalHash(AsWritten(space), gradients=gradients)
@@ -129,7 +129,7 @@ def main(name: str, count: int) -> None:
         for key, one, architecture in zip(hashes, classes, some, strict=True):
             merged[key].add((str(one), architecture.key))
         for found in [sorted(f) for f in merged.values() if len({one for one, _ in f}) > 1][:3]:
-            print("  taken for equal:", *(f"\n    {one}   {key}" for one, key in found[:4]), file=sys.stderr)
+            print("  equal hashes:", *(f"\n    {one}   {key}" for one, key in found[:4]), file=sys.stderr)
         for note in hashed.notes():
             print("  ", note, file=sys.stderr)
 

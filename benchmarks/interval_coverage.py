@@ -1,11 +1,10 @@
-"""How often do the 95 % confidence intervals hold the true value? The table of docs/method.md.
+"""How often do the 95 % confidence intervals contain the true value? The table of docs/method.md.
 
 python benchmarks/interval_coverage.py                    # about five minutes
 python benchmarks/interval_coverage.py --sizes 5,8,10     # why intervals need ten architectures; two minutes
 """
 
 import argparse
-
 import math
 
 import numpy as np
@@ -17,7 +16,7 @@ REPEATS = 1000
 
 
 def draw(rng: np.random.Generator, n: int, correlation: float, kind: str) -> tuple[np.ndarray, np.ndarray]:
-    """Two columns that correlate: normal, with many ties, or with one value in ten far off."""
+    """Draw two correlated columns: normal, with many ties, or with one outlier in ten values."""
     x, noise = rng.normal(size=(2, n))
     y = correlation * x + math.sqrt(1 - correlation**2) * noise
     if kind == "ties":

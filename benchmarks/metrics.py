@@ -1,4 +1,4 @@
-"""What an interval costs beside the correlation alone, and how it grows. The table of docs/speed.md.
+"""What does an interval cost, compared with the correlation alone, and how does it grow? The table of docs/speed.md.
 
 python benchmarks/metrics.py        # half a minute
 """
@@ -12,11 +12,11 @@ from scipy.stats import kendalltau, spearmanr
 
 from zcbench.metrics import kendall_tau, spearman_rho
 
-SIZES = (15_625, 423_624, 1_000_000)  # NAS-Bench-201, NAS-Bench-101, the most that a table of one's own may have
+SIZES = (15_625, 423_624, 1_000_000)  # NAS-Bench-201, NAS-Bench-101, the largest table that a user may provide
 
 
 def seconds(function: Callable[..., object], *columns: np.ndarray) -> float:
-    """The least CPU time of three calls."""
+    """Return the lowest CPU time of three calls."""
     times = []
     for _ in range(3):
         started = time.process_time()
@@ -26,7 +26,7 @@ def seconds(function: Callable[..., object], *columns: np.ndarray) -> float:
 
 
 def peak(function: Callable[..., object], *columns: np.ndarray) -> int:
-    """Bytes that numpy and Python held at most beyond the columns."""
+    """Return the peak of bytes that numpy and Python allocated in addition to the columns."""
     tracemalloc.start()
     function(*columns)
     most = tracemalloc.get_traced_memory()[1]

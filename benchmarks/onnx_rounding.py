@@ -1,10 +1,11 @@
-"""How far an exported network is from torch, and how far both are from the same network in float64.
+"""How far is an exported network from torch, and how far are both from the same network in float64?
 
     python benchmarks/onnx_rounding.py --checkpoint supernet.safetensors
 
-Trains elastic-mobilenet on the digits (sandwich, 1,200 steps, seed 0; a checkpoint goes on), fine-tunes four subnets
-and exports them. Of each way to run them it prints the largest difference over all subnets and batches of 1 to 64: with
-and without onnxruntime's optimisations, with batch norms folded into convolutions before the export, and torch itself.
+It trains elastic-mobilenet on the digits (sandwich, 1,200 steps, seed 0; a checkpoint is resumed), fine-tunes four
+subnets and exports them. For each way to run them it prints the largest difference over all subnets and batches of 1 to
+64: with and without onnxruntime's optimisations, with batch norms folded into convolutions before the export, and torch
+itself.
 """
 
 import argparse
@@ -24,7 +25,7 @@ SIZES = (1, 2, 3, 8, 17, 64)
 
 
 def trained(checkpoint):
-    """The supernet."""
+    """Return the supernet."""
     parts = supernets.digits_parts()
     training = supernets.Training(supernets.digits_supernet(0), *parts["train"], steps=1_200, augment=supernets.shifted)
     if checkpoint.exists():
@@ -36,7 +37,7 @@ def trained(checkpoint):
 
 
 def session(network, example, level):
-    """The network in onnxruntime."""
+    """Return the network in onnxruntime."""
     batch = {0: torch.export.Dim("batch")}
     program = torch.export.export(network, (example,), dynamic_shapes=(batch,))
     content = torch.onnx.export(program, dynamo=True, verbose=False).model_proto.SerializeToString()

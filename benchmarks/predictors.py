@@ -1,10 +1,10 @@
-"""What predictors cost: fit and predict beside the plainest baseline, in the same run, on one thread.
+"""What do predictors cost? Fit and predict, compared with the simplest baseline in the same run, on one thread.
 
 python benchmarks/predictors.py                      # trees and classics, 1,000 networks, the whole space
 python benchmarks/predictors.py --graphs             # graph encoders, 200 networks
 
-The baseline is bayesian_ridge on the same encoding: one linear fit. Seconds are CPU time, so that another job on the
-machine changes little. Encodings are remembered before the clock starts and timed on their own.
+The baseline is bayesian_ridge on the same encoding: one linear fit. Seconds are CPU time, so that other jobs on the
+machine have little influence. Encodings are cached before the clock starts and timed separately.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ GRAPHS = ("gcn", "brp_nas", "gates", "flan", "graph_transformer")
 
 
 def seconds(name: str, pool, known: int, repeats: int) -> tuple[float, float]:
-    """Median seconds to fit and to predict all other architectures."""
+    """Return median seconds to fit and to predict all other architectures."""
     order, everything = pool.order(0), pool.architectures
     fits, predictions = [], []
     for _ in range(repeats):

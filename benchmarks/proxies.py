@@ -1,9 +1,9 @@
-"""What proxies cost, as ratios to the obvious way in the same process.
+"""What do proxies cost, as ratios to the obvious way in the same process?
 
 python benchmarks/proxies.py           # about ten minutes; CPU time, one thread
 python benchmarks/proxies.py --quick   # the smallest of everything: does it run?
 python benchmarks/proxies.py --device cuda   # every proxy on a GPU, in forward and backward passes; about five minutes
-python benchmarks/proxies.py --launches      # what every proxy asks of a device: kernels, and waits for results
+python benchmarks/proxies.py --launches      # operations of every proxy on a device: kernels, and waits for results
 
 Networks: NAS-Bench-201's with five 3 x 3 convolutions (batch 64; 32 for the kernels) and an encoder of four layers,
 256 wide, on 16 sequences of 64 words. "Obvious" is the way in which the authors of a proxy compute it: a pass per
@@ -47,7 +47,7 @@ KERNELS = ("ntk_cond:batch_norm=eval",)
 
 
 def cpu_seconds(work: Callable[[], object], rounds: int = 2) -> float:
-    """The fastest of a few rounds, in CPU time: other processes on the machine count little."""
+    """Return the fastest of a few rounds, in CPU time, so that other processes on the machine have little influence."""
     times = []
     for _ in range(rounds):
         started = time.process_time()
@@ -57,7 +57,7 @@ def cpu_seconds(work: Callable[[], object], rounds: int = 2) -> float:
 
 
 def network(cell: str) -> nn.Module:
-    """NAS-Bench-201's own network."""
+    """Return NAS-Bench-201's own network."""
     torch.manual_seed(0)
     space = zcbench.get_space("nasbench201")
     return space.build(space.parse(cell))
@@ -79,7 +79,7 @@ class Classifier(nn.Module):
         self.encoder, self.head = Encoder(width, [layer] * layers, words=2000), nn.Linear(width, 10)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """``(batch, length)`` to logits."""
+        """Map ``(batch, length)`` to logits."""
         logits: Tensor = self.head(self.encoder(tokens).mean(1))
         return logits
 
@@ -88,7 +88,7 @@ class Classifier(nn.Module):
 
 
 def gradsign_loop(model: nn.Module, inputs: Tensor, targets: Tensor) -> float:
-    """A forward and a backward pass for every sample; the gradients of all are kept, then their signs are summed."""
+    """Run a forward and a backward pass for every sample; all gradients are kept, then their signs are summed."""
     model.train()
     rows = []
     for x, y in zip(inputs, targets, strict=True):
@@ -102,7 +102,7 @@ def gradsign_loop(model: nn.Module, inputs: Tensor, targets: Tensor) -> float:
 
 
 def gradsign_lean_loop(model: nn.Module, inputs: Tensor, targets: Tensor) -> float:
-    """The same, the signs summed up as they come."""
+    """Do the same, with signs summed one after another."""
     model.train()
     parameters = list(model.parameters())
     totals = [torch.zeros_like(p) for p in parameters]
@@ -115,7 +115,7 @@ def gradsign_lean_loop(model: nn.Module, inputs: Tensor, targets: Tensor) -> flo
 
 
 def jacobian(model: nn.Module, inputs: Tensor, *, train: bool) -> Tensor:
-    """Gradients of every sample's summed outputs, ``(batch, parameters)``, a backward pass each."""
+    """Return gradients of every sample's summed outputs, ``(batch, parameters)``, by a backward pass each."""
     model.train(train)
     sums, parameters = model(inputs).sum(1), list(model.parameters())
     rows = [torch.autograd.grad(s, parameters, retain_graph=True) for s in sums]
@@ -126,7 +126,7 @@ def jacobian(model: nn.Module, inputs: Tensor, *, train: bool) -> Tensor:
 
 
 def report(what: str, value: float, unit: str, target: str = "", note: str = "") -> None:
-    """A line of the result."""
+    """Print a line of the result."""
     print(f"{what:66} {value:6.2f} {unit:18} {target:16} {note}".rstrip(), flush=True)
 
 
@@ -139,7 +139,7 @@ def against(what: str, slow: Callable[[], float], fast: Callable[[], float], tar
 
 
 def images(cell: str, batch: int, few: int) -> None:
-    """Everything on the cell network."""
+    """Measure everything on the cell network."""
     model = network(cell)
     generator = torch.Generator().manual_seed(0)
     inputs = torch.randn(batch, 3, 32, 32, generator=generator)
@@ -219,7 +219,7 @@ def images(cell: str, batch: int, few: int) -> None:
 
 
 def everything(model: nn.Module, inputs: Tensor, targets: Tensor, unit: float, domain: str) -> None:
-    """Each proxy of a domain alone, and all together."""
+    """Measure each proxy of a domain alone, and all together."""
     names = [
         name
         for name in zcbench.list_proxies()
@@ -246,13 +246,13 @@ def everything(model: nn.Module, inputs: Tensor, targets: Tensor, unit: float, d
 
 
 def memory(cell: str, batch: int) -> None:
-    """GradSign's extra memory, in processes of their own: peak over what the process had before."""
+    """Measure GradSign's extra memory, in separate processes: the increase of the process's peak."""
     found = {}
     for what in ("forward+backward", "gradsign", "loop"):
         command = [sys.executable, __file__, "--memory", what, "--cell", cell, "--batch", str(batch)]
         found[what] = float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     if not found["forward+backward"]:
-        return  # too small to be seen
+        return  # too small to be measured
     size = sum(p.numel() for p in network(cell).parameters()) * 4 / 2**20
     note = f"MiB; forward and backward {found['forward+backward']:.0f}, a copy of the parameters {size:.0f}"
     report(
@@ -265,13 +265,13 @@ def memory(cell: str, batch: int) -> None:
 
 
 def peak(what: str, cell: str, batch: int) -> float:
-    """MiB by which one computation raises this process's peak."""
+    """Return the MiB by which one computation raises this process's peak."""
     torch.set_num_threads(1)
     model = network(cell)
     inputs, targets = torch.randn(batch, 3, 32, 32), torch.arange(batch) % 10
-    zcbench.score(model, inputs[:3], targets[:3], ["gradsign"])  # what is imported and compiled once
+    zcbench.score(model, inputs[:3], targets[:3], ["gradsign"])  # imports and compiles everything once
     gradsign_loop(model, inputs[:3], targets[:3])
-    Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far (Linux)
+    Path("/proc/self/clear_refs").write_text("5")  # reset the peak (Linux)
     before = _status("VmRSS")
     if what == "gradsign":
         zcbench.score(model, inputs, targets, ["gradsign"])
@@ -283,13 +283,13 @@ def peak(what: str, cell: str, batch: int) -> float:
 
 
 def _status(key: str) -> float:
-    """A line of this process's memory accounting, MiB."""
+    """Return a line of this process's memory accounting, MiB."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return float(next(line.split()[1] for line in lines if line.startswith(key))) / 1024
 
 
 def workers(limit: int) -> None:
-    """A run with one worker and with two, and their records."""
+    """Compare a run with one worker and with two, and their records."""
     seconds, values = {}, {}
     for number in (1, 2):
         with tempfile.TemporaryDirectory() as folder:
@@ -311,7 +311,7 @@ def workers(limit: int) -> None:
 
 
 def words(batch: int) -> None:
-    """The same for a small BERT."""
+    """Measure the same for a small BERT."""
     model = Classifier()
     tokens = torch.randint(2000, (batch, 64), generator=torch.Generator().manual_seed(0))
     targets = torch.arange(batch) % 10
@@ -341,7 +341,7 @@ def words(batch: int) -> None:
         table = torch.stack(rows)
         return float((table @ table.T).norm())
 
-    # One float32 product over all parameters is off by .2 %; ours is summed up layer by layer in float64 (off by 1e-6).
+    # One float32 product over all parameters has an error of .2 %; ours, summed by layer in float64, has 1e-6.
     against(f"NTK, B = {batch}: Jacobian row by row", gram, lambda: ours("ntk_norm"), ">= 10", 5e-3)
     everything(model, tokens, targets, unit, "transformer")
 
@@ -366,7 +366,7 @@ class Bottleneck(nn.Module):
 
 
 def resnet50() -> nn.Module:
-    """A network of ResNet-50's size."""
+    """Return a network of ResNet-50's size."""
     torch.manual_seed(0)
     layers: list[nn.Module] = [
         nn.Conv2d(3, 64, 7, 2, 3, bias=False),
@@ -383,7 +383,7 @@ def resnet50() -> nn.Module:
 
 
 def guarding(*, quick: bool) -> None:
-    """What it costs to see after every proxy whether anything was changed: its share of the standard set's time."""
+    """Measure the cost of the checks for changes after every proxy, as a share of the standard set's time."""
     generator = torch.Generator().manual_seed(0)
     space = zcbench.get_space("digits-201")
     cells = [space.build(architecture) for architecture in itertools.islice(space, 0, 15_000, 3_000 if quick else 500)]
@@ -422,7 +422,7 @@ def guarding(*, quick: bool) -> None:
 
 
 def _timed(function: Callable[..., Any], spent: list[float]) -> Callable[..., Any]:
-    """The same function, the time of whose calls is added up."""
+    """Return a function that also adds up the time of its calls."""
 
     def timed(*arguments: Any, **keywords: Any) -> Any:
         started = time.thread_time()
@@ -438,7 +438,7 @@ def _timed(function: Callable[..., Any], spent: list[float]) -> Callable[..., An
 
 
 def specimens(quick: bool) -> dict[str, tuple[nn.Module, Batch]]:
-    """Networks with their batches: an image cell, ResNet-50's size, BERT-base's size; or small ones."""
+    """Return networks with their batches: an image cell, ResNet-50's size, BERT-base's size; or small ones."""
     generator = torch.Generator().manual_seed(0)
     batch, images, side, words, length = (8, 2, 64, 2, 16) if quick else (64, 32, 224, 16, 128)
     inputs = {
@@ -456,7 +456,7 @@ def specimens(quick: bool) -> dict[str, tuple[nn.Module, Batch]]:
 
 
 def on_device(device: str, *, quick: bool) -> None:
-    """Print every proxy's wall time alone, in forward and backward passes, and the most memory in use."""
+    """Print every proxy's wall time alone, in forward and backward passes, and the peak of memory."""
     place = devices.here(device)
     print(f"{devices.name_of(place) or place}, torch {torch.__version__}")
     for title, (model, batch) in specimens(quick).items():
@@ -467,7 +467,7 @@ def on_device(device: str, *, quick: bool) -> None:
             F.cross_entropy(moved(inputs), targets).backward()
             moved.zero_grad(set_to_none=True)
 
-        step()  # kernels are chosen and loaded
+        step()  # chooses and loads kernels
         times = []
         for _ in range(2 if quick else 5):
             began = devices.now(place)
@@ -491,10 +491,10 @@ def on_device(device: str, *, quick: bool) -> None:
 
 
 def launches(*, quick: bool) -> None:
-    """Print what every proxy asks of a device that works like a GPU, counted on the processor.
+    """Print the operations of every proxy on a device that works like a GPU, counted on the CPU.
 
-    Of each proxy alone: operations that start a kernel, and reads for which the processor waits until the device is
-    done. The networks are small, the number of layers is that of the real ones.
+    For each proxy alone, these are operations that start a kernel, and reads for which the CPU waits until the device
+    is done. The networks are narrow, with the number of layers of the real ones.
     """
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
     import second_device as twin
@@ -526,7 +526,7 @@ def launches(*, quick: bool) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--guarding", action="store_true", help="only what the checks after every proxy cost")
+    parser.add_argument("--guarding", action="store_true", help="only the cost of the checks after every proxy")
     parser.add_argument("--device", help="cost of every proxy on this device: cpu, cuda, cuda:1, mps")
     parser.add_argument(
         "--launches", action="store_true", help="kernels that every proxy starts, and waits for results"

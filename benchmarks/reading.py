@@ -1,4 +1,4 @@
-"""What reading costs: the command beside the import of torch, and columns beside a Python object for every record.
+"""What does reading cost? The command compared with the import of torch, and columns with an object for every record.
 
 python benchmarks/reading.py        # half a minute
 """
@@ -22,7 +22,7 @@ TABLE = zcbench.get_benchmark("digits-201")
 
 
 def records(limit: int) -> list[Record]:
-    """Scores of proxies that agree with the truth, more or less."""
+    """Return scores of proxies that agree with the truth to different degrees."""
     rng = np.random.default_rng(0)
     sample = TABLE.sample(limit, 0, TABLE.default_target)
     truth = TABLE.truth()[TABLE.rows(sample)]
@@ -34,7 +34,7 @@ def records(limit: int) -> list[Record]:
 
 
 def cpu(*words: str) -> float:
-    """The least CPU seconds of three processes."""
+    """Return the lowest CPU seconds of three processes."""
     times = []
     for _ in range(3):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -61,7 +61,7 @@ def main() -> None:
     started = time.process_time()
     table = {architecture.key: row for row, architecture in enumerate(TABLE.architectures)}
     by_proxy: dict[str, np.ndarray] = {}
-    for record in columns:  # the obvious way to the same columns, without a single statistic
+    for record in columns:  # the obvious way to the same columns, without any statistic
         scores = by_proxy.setdefault(record.proxy, np.full(len(TABLE), np.nan))
         if record.architecture in table and record.benchmark == TABLE.identifier:
             scores[table[record.architecture]] = float(record.score)

@@ -1,12 +1,13 @@
-"""Where round-off ends and gradients begin: the figures behind the threshold of ``gradsign`` (docs/method.md).
+"""Where does round-off end and do gradients begin? The figures behind the threshold of ``gradsign`` (docs/method.md).
 
     python benchmarks/round_off.py          # half a minute
 
-For some networks, gradients of one sample in float32 and float64, relative to what ``gradsign`` compares them with:
+For some networks, gradients of one sample in float32 and float64, relative to the gradients that ``gradsign`` compares
+them with:
 
 - *round-off*: the largest float32 gradient whose float64 value is zero;
 - *smallest*: the smallest of the largest gradients of a vector that is not zero;
-- *below*: share of all gradients that are not zero and lie below the threshold.
+- *below*: share of all nonzero gradients below the threshold.
 
 Then the scores of every network of the contract's zoo under three instruction sets (x86 only), without the threshold
 and with it.
@@ -46,7 +47,7 @@ print(json.dumps({s.name: [float(x) for x in zcbench.score(s.make(), s.batch.inp
 
 
 def convolutions(depth: int, *, norm: type[nn.Module] | None = nn.BatchNorm2d, width: int = 32) -> nn.Module:
-    """Convolutions with biases, each before a norm."""
+    """Return convolutions with biases, each before a norm."""
     layers: list[nn.Module] = []
     for i in range(depth):
         layers.append(nn.Conv2d(3 if i == 0 else width, width, 3, padding=1, stride=2 if i in (1, 6, 12) else 1))
@@ -55,7 +56,7 @@ def convolutions(depth: int, *, norm: type[nn.Module] | None = nn.BatchNorm2d, w
 
 
 def networks() -> Iterator[tuple[str, nn.Module, dict[str, Tensor] | Tensor, Tensor]]:
-    """Networks with gradients that are zero by construction, and two without."""
+    """Yield networks with gradients that are zero by construction, and two without."""
     label = torch.tensor([1])
     for size in (32, 224):
         image = torch.randn(1, 3, size, size)
@@ -78,7 +79,7 @@ def networks() -> Iterator[tuple[str, nn.Module, dict[str, Tensor] | Tensor, Ten
 
 
 def gradients(model: nn.Module, inputs: dict[str, Tensor] | Tensor, targets: Tensor) -> list[Tensor]:
-    """Of one sample's loss, in float64, by parameter."""
+    """Return gradients of one sample's loss, in float64, by parameter."""
     outputs: Any = model(**inputs) if isinstance(inputs, dict) else model(inputs)
     logits = getattr(outputs, "logits", outputs)
     loss = F.cross_entropy(logits.flatten(0, -2), targets.flatten())
@@ -86,7 +87,7 @@ def gradients(model: nn.Module, inputs: dict[str, Tensor] | Tensor, targets: Ten
 
 
 def measure(model: nn.Module, inputs: dict[str, Tensor] | Tensor, targets: Tensor) -> tuple[float, float, float]:
-    """Round-off, smallest, below; see the module."""
+    """Return round-off, smallest, below; see the module."""
     model.eval()
     for module in model.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
@@ -109,7 +110,7 @@ def measure(model: nn.Module, inputs: dict[str, Tensor] | Tensor, targets: Tenso
 
 
 def compared_with(name: str, gradients: dict[str, Tensor]) -> Tensor:
-    """The largest gradients that those of an array are compared with, in a shape that broadcasts to it."""
+    """Return the largest gradients with which those of an array are compared, in a shape that broadcasts to it."""
     gradient = gradients[name]
     if not is_vector(gradient.shape):
         return gradient.abs().amax(tuple(range(1, gradient.dim())), keepdim=True)

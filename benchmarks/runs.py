@@ -1,12 +1,12 @@
-"""What a run costs beside building and scoring its networks, and what a second worker gains.
+"""What does a run cost in addition to building and scoring its networks, and what does a second worker gain?
 
     python benchmarks/runs.py [--networks 200] [--repeats 3]
 
-The first table is of scores that cost nothing (ready numbers take the place of the proxies), so that all of the time is
-overhead: resume loop, pipes, store. The second one is of the standard proxies on digits-201; a bare loop builds and
-scores the same networks in this process and keeps nothing. Processor time, of this process and its workers, does not
-depend on what else the machine does. Wall time does: the gain of a second worker needs two idle cores. What is printed
-is the difference between many and few networks, which is without the start of workers, and the best of the repeats.
+The first table is of scores that cost nothing (ready numbers replace the proxies), so that all of the time is overhead:
+resume loop, pipes, store. The second one is of the standard proxies on digits-201; a bare loop builds and scores the
+same networks in this process and saves nothing. Processor time, of this process and its workers, does not depend on
+other programs on the machine. Wall time does: the gain of a second worker needs two idle cores. The printed number is
+the difference between many and few networks, which excludes the start of workers, and the best of the repeats.
 """
 
 from __future__ import annotations
@@ -51,20 +51,20 @@ class Ready:
 
 
 def processor() -> float:
-    """Seconds of processor time of this process and its children that have ended."""
+    """Return seconds of processor time of this process and its children that have ended."""
     own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
 
 
 def measured(work: Callable[[ScorePlan], object], plan: ScorePlan) -> tuple[float, float]:
-    """Wall and processor seconds."""
+    """Return wall and processor seconds."""
     wall, spent = time.perf_counter(), processor()
     work(plan)
     return time.perf_counter() - wall, processor() - spent
 
 
 def compare(title: str, make: Callable[[int], ScorePlan], networks: int, repeats: int) -> None:
-    """Print a bare loop beside runs with 0, 1 and 2 workers: milliseconds per network."""
+    """Print a bare loop and runs with 0, 1 and 2 workers: milliseconds per network."""
 
     def bare(plan: ScorePlan) -> None:
         for network in plan.served:
@@ -78,8 +78,8 @@ def compare(title: str, make: Callable[[int], ScorePlan], networks: int, repeats
     ways = {"bare loop": bare, **{f"{w} workers": lambda plan, w=w: run(plan, w) for w in WORKERS}}
     walls: dict[str, float] = {}
     spent: dict[str, float] = {}
-    bare(make(FEW))  # what is loaded at the first use is not what is measured
-    for _ in range(repeats):  # in turn, so that what else the machine does hits all alike
+    bare(make(FEW))  # loading at the first use is not measured
+    for _ in range(repeats):  # alternating, so that other programs on the machine slow all ways equally
         for name, work in ways.items():
             few, many = make(FEW), make(networks)
             first, second = measured(work, few), measured(work, many)

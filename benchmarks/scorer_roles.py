@@ -1,11 +1,11 @@
-"""Which scorer helps a search in which role: digits-201, validation loss guides, test loss is reported.
+"""Which scorer helps a search in which role? On digits-201; validation loss guides, test loss is reported.
 
     python benchmarks/scorer_roles.py --seeds 30 --budget 50 --store scores --out roles.jsonl
 
-Each line of the output is one search; the same command goes on where it stopped. Scores are measured once, kept in the
-store, and cost every search what they cost when they were measured. The table at the end has the mean test loss of the
-network that the validation loss chooses, with a 95 % interval over seeds, the difference to the same searcher without a
-scorer, seed by seed, and the mean seconds of training and scoring.
+Each line of the output is one search; the same command resumes an interrupted run. Scores are measured once, saved in
+the store, and charged to every search with the seconds of their measurement. The table at the end has the mean test
+loss of the network that the validation loss chooses, with a 95 % interval over seeds, the difference to the same
+searcher without a scorer, seed by seed, and the mean seconds of training and scoring.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ROLES = {
 
 
 def found(searcher: str, role: str, scorer: str, seed: int, budget: int, store: str) -> dict[str, float]:
-    """What one search found: test loss of what the validation loss chooses, and what it cost."""
+    """Return the result of one search: test loss of the network that the validation loss chooses, and its cost."""
     given = {"scorer": scorer, "role": role} if role else {}
     result = zcbench.search(
         "digits-201",
@@ -49,7 +49,7 @@ def found(searcher: str, role: str, scorer: str, seed: int, budget: int, store: 
 
 
 def main() -> None:
-    """Run what is left, then print the table."""
+    """Run the missing searches, then print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=30)
     parser.add_argument("--budget", type=int, default=50)

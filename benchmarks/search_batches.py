@@ -1,10 +1,10 @@
-"""Does it help if the networks of a batch are unlike one another? The table of docs/search.md.
+"""Does it help if the networks of a batch differ from each other? The table of docs/search.md.
 
-    python benchmarks/search_batches.py --out batches.jsonl     # goes on where it was stopped
+    python benchmarks/search_batches.py --out batches.jsonl     # resumes an interrupted run
 
-Evaluations in batches of ten, fifty in all; guided by the column that a search takes by itself. What is shown is the
-regret by the guide after so many evaluations, mean and 95 % interval over seeds: the best value of the table, less the
-best that was found.
+There are fifty evaluations in batches of ten, guided by a search's default column. The table has the regret by the
+guide after some evaluations, mean and 95 % interval over seeds: the best value of the table minus the best that was
+found.
 """
 
 import argparse
@@ -30,7 +30,7 @@ AT = (20, 30, 50)
 
 
 def regrets(table, searcher: str, seed: int, batch: int) -> list[float]:
-    """Regret by the guide at each of :data:`AT`."""
+    """Return the regret by the guide at each of :data:`AT`."""
     guide, _ = guide_and_report(table)
     found = zcbench.search(table, objectives=guide, searcher=searcher, budget=AT[-1], batch=batch, seed=seed)
     sign = 1 if table.targets[guide].higher_is_better else -1
@@ -39,7 +39,7 @@ def regrets(table, searcher: str, seed: int, batch: int) -> list[float]:
 
 
 def interval(values: np.ndarray) -> str:
-    """Mean over seeds with a 95 % interval."""
+    """Return the mean over seeds with a 95 % interval."""
     half = t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5
     return f"{values.mean():.3f} ± {half:.3f}"
 

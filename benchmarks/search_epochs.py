@@ -1,13 +1,12 @@
-"""Searches that stop trainings early against random search, at the same epochs: digits-201, chars-rnn, chars-bert.
+"""Early stopping in searches, compared with random search at the same epochs: digits-201, chars-rnn, chars-bert.
 
     python benchmarks/search_epochs.py --seeds 100 --budget 20 --store scores --out epochs.jsonl
 
-Validation loss guides, test loss is reported. The budget is in whole trainings; a training that is stopped after a
-third of its epochs costs a third; seconds of scoring come on top. Each line of the output is one search; the same
-command goes on where it stopped. The table at the end has, by benchmark and searcher, the networks that were looked at,
-the mean test loss of the network that the validation loss chooses among those that were trained to the end, with a 95 %
-interval over seeds, the same loss as a rank in the table (0 is the best, 100 the worst), and the difference to random
-search, seed by seed.
+Validation loss guides, test loss is reported. The budget is in full trainings. A training that is stopped after a third
+of its epochs costs a third; seconds of scoring are added. Each line of the output is one search; the same command
+resumes an interrupted run. The table at the end has, by benchmark and searcher, the number of networks, the mean test
+loss of the network that the validation loss chooses among the fully trained ones, with a 95 % interval over seeds, the
+same loss as a rank in the table (0 is the best, 100 the worst), and the difference to random search, seed by seed.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ SEARCHERS = (
 
 
 def found(benchmark: str, searcher: str, scorer: str, seed: int, budget: int, store: str) -> dict[str, float]:
-    """What one search found."""
+    """Return the result of one search."""
     result = zcbench.search(
         benchmark,
         searcher=searcher,
@@ -65,7 +64,7 @@ def found(benchmark: str, searcher: str, scorer: str, seed: int, budget: int, st
 
 
 def interval(values: np.ndarray) -> str:
-    """Mean and half of a 95 % interval by Student's t."""
+    """Return the mean and half of a 95 % interval by Student's t."""
     half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
     return f"{values.mean():.4f} ± {half:.4f}"
 
@@ -78,7 +77,7 @@ def main() -> None:
     parser.add_argument("--budget", type=int, default=20)
     parser.add_argument("--benchmarks", nargs="+", default=list(BENCHMARKS))
     parser.add_argument("--searchers", nargs="+", default=list(dict.fromkeys(name for name, _ in SEARCHERS)))
-    parser.add_argument("--store", default="scores", help="where scores are kept")
+    parser.add_argument("--store", default="scores", help="folder of saved scores")
     parser.add_argument("--out", type=Path, default=Path("epochs.jsonl"))
     options = parser.parse_args()
     searchers = [pair for pair in SEARCHERS if pair[0] in ("random", *options.searchers)]
@@ -98,7 +97,7 @@ def main() -> None:
                         rows[names] = {**named, **found(*names, options.store)}  # type: ignore[dict-item]
                         file.write(json.dumps(rows[names]) + "\n")
                         file.flush()
-    print(f"budget {options.budget} whole trainings, {options.seeds} seeds")
+    print(f"budget {options.budget} full trainings, {options.seeds} seeds")
     print("| benchmark | searcher | warm start | networks | test NLL | rank, % | minus random |")
     print("|---|---|---|---|---|---|---|")
     for benchmark in options.benchmarks:

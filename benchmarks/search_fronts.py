@@ -1,16 +1,16 @@
-"""How much of the known front do searchers of several objectives find? The table of docs/search.md.
+"""How much of the known front do multi-objective searchers find? The table of docs/search.md.
 
-python benchmarks/search_fronts.py --ledgers /tmp/fronts        # half an hour on one core; goes on where it ended
+python benchmarks/search_fronts.py --ledgers /tmp/fronts        # half an hour on one core; resumes an interrupted run
 
 NAS-Bench-Macro: test accuracy x FLOPs, hypervolume from 20 % error and 110 MFLOPs as a share of the front's of all
 6,561 networks. OFA-MobileNetV3: top-1 x MACs, hypervolume from 70 % and 450 MMACs in units of (450 - 120) x 8. In the
-published search logs NSGA-II ends at .719 after 540 evaluations, and LINAS is there after 251.
+published search logs NSGA-II ends at .719 after 540 evaluations, and LINAS reaches it after 251.
 
-Accuracy both guides and is reported: each table has one. Searchers whose name ends in "*" know FLOPs or MACs of all
-networks without an evaluation, as anybody does who can count; those of "guessed" rows have to predict them.
+Accuracy both guides and is reported, because each table has only one. Searchers whose name ends in "*" know FLOPs or
+MACs of all networks without an evaluation, because these can be counted; those of "guessed" rows have to predict them.
 
-The OFA table holds only subnets that other searches chose, 2,162 of 2e19; many lie near the front. The numbers of the
-logs are therefore no equals of the rows here; random search is the row to compare with.
+The OFA table contains only subnets that other searches chose, 2,162 of 2e19; many lie near the front. The numbers of
+the logs are therefore not comparable with the rows here; compare the rows with random search.
 """
 
 import argparse
@@ -28,7 +28,7 @@ TASKS = {
     "nasbenchmacro": (("test_accuracy", "-flops_M"), (80.0, 110.0), (40, 100, 200)),
     "ofa-mbv3": (("top1", "-macs_M"), (70.0, 450.0), (50, 100, 150)),
 }
-#: hypervolume of the logs' NSGA-II after 540 evaluations, and its unit
+#: hypervolume of NSGA-II in the logs after 540 evaluations, and its unit
 TO_REACH, UNIT = 0.719, (450 - 120) * 8
 SEARCHERS = {
     "random": "random",
@@ -42,19 +42,19 @@ SEARCHERS = {
 
 
 def interval(values: np.ndarray) -> str:
-    """Mean over seeds with a 95 % interval."""
+    """Return the mean over seeds with a 95 % interval."""
     half = t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5
     return f"{values.mean():.4f} ± {half:.4f}"
 
 
 def points(table: Benchmark, columns: tuple[str, ...]) -> np.ndarray:
-    """All rows ``(n, 2)``."""
+    """Return all rows ``(n, 2)``."""
     names = [name.removeprefix("-") for name in columns]
     return np.column_stack([table.facts[n] if n in table.facts else table.truth(n) for n in names])
 
 
 def found(benchmark: str, kind: str, seed: int, budget: int, folder: Path | None) -> np.ndarray:
-    """What one search evaluated ``(budget, 2)``, in order."""
+    """Return the evaluations of one search ``(budget, 2)``, in order."""
     table, (columns, reference, _) = get_benchmark(benchmark), TASKS[benchmark]
     names = [name.removeprefix("-") for name in columns]
     asked = {
@@ -102,10 +102,10 @@ def main() -> None:
         print(f"|:---|{'---:|' * (len(at) + 1)}", flush=True)
         for row in asked.rows:
             if "guessed" in row and not macro:
-                continue  # a function has no table to stay in
+                continue  # a function is not restricted to a table
             curves, distances = [], []
             for seed in range(asked.first, asked.first + asked.seeds):
-                # A random search needs more, and costs nothing.
+                # A random search needs more evaluations, which cost nothing.
                 budget = at[-1] if macro or row not in ("random", "nsga2") else 400
                 visited = found(benchmark, row, seed, budget, asked.ledgers)
                 curves.append(hypervolumes(visited, reference, directions) / unit)

@@ -1,14 +1,14 @@
-"""Searchers that learn, on NAS-Bench-201 and NAS-Bench-101: what they find, and how soon, over many seeds.
+"""Searchers that learn, on NAS-Bench-201 and NAS-Bench-101: results and their costs, over many seeds.
 
     python benchmarks/search_guided.py run.jsonl --task nb201 --seeds 50
     python benchmarks/search_guided.py run.jsonl --task nb201 --store STORE --scorer logsynflow --seeds 50
     python benchmarks/search_guided.py run.jsonl --show
     python benchmarks/search_guided.py --build nasbench201 500
 
-One line of the file is one search; what the file has is not run again, so that a stopped run goes on. The guide is the
-only column that a searcher sees. What is recommended is the best by the guide. Seconds are all-in: training as the
-table has it, and scoring as the store of measured scores (``zcbench run``) has it, without building the networks:
-``--build`` says what that takes.
+One line of the file is one search; searches in the file are not run again, so that an interrupted run resumes. The
+guide is the only column that a searcher receives. The recommended network is the best by the guide. Seconds are all-in:
+training seconds from the table, and scoring seconds from the store of measured scores (``zcbench run``), without
+building the networks: ``--build`` measures that.
 
 tasks   nb201      guide and target cifar10_valid_accuracy_200ep, 150 networks
         nb201-12   guide cifar10_valid_accuracy_12ep and its seconds, 3,051 s (RoBoT's) and half of it
@@ -42,7 +42,7 @@ BEST = 0.001
 
 @dataclass(frozen=True)
 class Task:
-    """What is searched, what guides, what is reported, and at which costs."""
+    """The searched table, the guide, the reported column, and the costs."""
 
     benchmark: str
     guide: str
@@ -60,19 +60,19 @@ TASKS = {
 
 
 class Stored(Scorer):
-    """Scores that were measured, at the seconds that they took; networks without one have none."""
+    """Saved scores, with the seconds of their measurement; networks without one have none."""
 
     def __init__(self, label: str, known: dict[str, tuple[float, float]]) -> None:
         self.label, self._known = label, known
 
     def score(self, architectures: Sequence[Architecture]) -> Scores:
-        """Look scores up ``(n,)``."""
+        """Look up scores ``(n,)``."""
         found = np.array([self._known.get(one.key, (np.nan, 0.0)) for one in architectures]).reshape(-1, 2)
         return Scores(found[:, 0], found[:, 1])
 
 
 def stored(folder: str, benchmark: str, name: str) -> dict[str, tuple[float, float]]:
-    """Scores and seconds of a proxy by architecture."""
+    """Return scores and seconds of a proxy by architecture."""
     records = zcbench.records.Store(folder).records(benchmark)
     columns = (records.column("architecture"), records.column("proxy"), records.values, records.seconds)
     rows = zip(*columns, strict=True)
@@ -96,7 +96,7 @@ class Runner:
         self.best, self.bar = float(np.nanmax(guide)), float(values[max(0, round(BEST * len(values)) - 1)])
 
     def run(self, searcher: str, seed: int) -> dict[str, object]:
-        """One search, as a line of the file."""
+        """Run one search, and return a line of the file."""
         goals = (Objective(self.task.guide),)
         evaluator = TableEvaluator(self.benchmark, [self.task.guide, *self.task.tests], self.task.seconds)
 
@@ -159,7 +159,7 @@ def _interval(values: np.ndarray) -> str:
 
 
 def build(name: str, count: int) -> None:
-    """Print the CPU time that building some networks of a benchmark takes, each on its own."""
+    """Print the CPU time that building some networks of a benchmark takes, each separately."""
     benchmark = get_benchmark(name)
     drawn = np.random.default_rng(0).permutation(len(benchmark))[: count + 1]
     spent = []
@@ -171,7 +171,7 @@ def build(name: str, count: int) -> None:
 
 
 def main() -> None:
-    """Run what the file lacks, then show it."""
+    """Run the searches that are missing in the file, then show it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("file", type=Path, nargs="?")
     parser.add_argument("--task", choices=TASKS, action="append", default=[])
@@ -179,7 +179,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=50)
     parser.add_argument("--first", type=int, default=0, help="first seed; those from 1000 on are for choosing settings")
     parser.add_argument("--store")
-    parser.add_argument("--scorer", action="append", default=[], help="each in turn")
+    parser.add_argument("--scorer", action="append", default=[], help="one after the other")
     parser.add_argument("--drawn", type=int, default=1000, help="networks that the warm start scores")
     parser.add_argument("--role", action="append", default=[])
     parser.add_argument("--show", action="store_true")

@@ -1,4 +1,4 @@
-"""What a search costs beside the drawing of architectures: CPU seconds per ask, its ledger, going on, and memory.
+"""What does a search cost in addition to drawing architectures? CPU seconds per ask, ledger, resuming, and memory.
 
 python benchmarks/search_loop.py [ASKS]        # 100,000 asks: some minutes
 """
@@ -28,7 +28,7 @@ class Free(Evaluator):
 
 
 def run(space, searcher: str, asks: int, path: Path | None) -> tuple[float, int, int]:
-    """CPU seconds, evaluations and asks of a search."""
+    """Return CPU seconds, evaluations and asks of a search."""
     goals, budget = (Objective("value"),), Budget(asks=asks)
     domain = Domain(space)
     began = time.process_time()
@@ -39,7 +39,7 @@ def run(space, searcher: str, asks: int, path: Path | None) -> tuple[float, int,
 
 
 def bare(space, asks: int) -> float:
-    """CPU seconds of a loop that draws, looks for equals and evaluates."""
+    """Return CPU seconds of a loop that draws, compares networks and evaluates."""
     rng, known, evaluator = np.random.default_rng(0), {}, Free()
     began = time.process_time()
     for _ in range(asks):
@@ -51,14 +51,14 @@ def bare(space, asks: int) -> float:
 
 
 def megabytes() -> float:
-    """Resident memory now."""
+    """Return the resident memory now."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 1e6
 
 
 def main() -> None:
     for name, searcher in (("ofa-mbv3", "random"), ("digits-201", "evolution")):
         space = get_space(name)
-        run(space, searcher, 500, None)  # warm
+        run(space, searcher, 500, None)  # warm-up
         base = bare(space, ASKS) / ASKS
         before = megabytes()
         for asks in (ASKS // 10, ASKS):

@@ -1,11 +1,11 @@
-"""Whether simulated searches come out as published: python benchmarks/search_nasbench201.py
+"""Do simulated searches reproduce published results? python benchmarks/search_nasbench201.py
 
 NAS-Bench-201: each search has 12,000 seconds of training on the table's clock. CIFAR-10 validation accuracy after 12
-epochs guides it, the network that is best by it is chosen, and its test accuracies after 200 epochs are reported, as in
-X. Dong, Y. Yang, "NAS-Bench-201", ICLR 2020, arXiv:2001.00326; population and sample are theirs. Searches that are done
-are kept in a file (``--to``), one line each, and not repeated. 500 searches take half a minute on one core.
+epochs guides it, the best network by it is chosen, and its test accuracies after 200 epochs are reported, as in X.
+Dong, Y. Yang, "NAS-Bench-201", ICLR 2020, arXiv:2001.00326; population and sample are theirs. Completed searches are
+saved in a file (``--to``), one line each, and not repeated. 500 searches take half a minute on one core.
 
-The published searches pay for every network anew; here equal networks are paid for once. ``--first 1000`` takes other
+The published searches pay for every network again; here equal networks are paid for once. ``--first 1000`` uses other
 seeds, on which settings may be chosen.
 """
 
@@ -26,7 +26,7 @@ REPORT = {
     "CIFAR-100": "cifar100_test_accuracy_200ep",
     "ImageNet16-120": "ImageNet16-120_test_accuracy_200ep",
 }
-#: mean and standard deviation over searches, as table 2 of RoBoT (ICLR 2024, arXiv:2403.07591) gives them
+#: mean and standard deviation over searches, from table 2 of RoBoT (ICLR 2024, arXiv:2403.07591)
 PUBLISHED = {
     "random": ((93.70, 0.36), (71.04, 1.07), (44.57, 1.25)),
     "evolution:population=10:sample=3": ((93.92, 0.30), (71.84, 0.99), (45.15, 0.89)),
@@ -35,7 +35,7 @@ PUBLISHED = {
 
 
 def found(benchmark: zcbench.Benchmark, searcher: str, budget: str, seed: int) -> dict[str, object]:
-    """One search: its settings, what it cost, and the test accuracies of what it chose."""
+    """Return one search: its settings, its cost, and the test accuracies of the network that it chose."""
     began = time.perf_counter()
     result = zcbench.search(
         benchmark, searcher=searcher, budget=budget, objectives=GUIDE, report=REPORT.values(), seed=seed
@@ -52,7 +52,7 @@ def found(benchmark: zcbench.Benchmark, searcher: str, budget: str, seed: int) -
 
 
 def searches(path: Path, benchmark: zcbench.Benchmark, searcher: str, budget: str, seeds: range) -> list[dict]:
-    """The searches of all seeds; those that the file has are read from it."""
+    """Return the searches of all seeds; those in the file are read from it."""
     label = found(benchmark, searcher, budget, 10**6)["searcher"]
     done = {}
     if path.exists():

@@ -1,12 +1,12 @@
-"""Proxies beside the way in which their authors' code computes them, in the same process, on the same network.
+"""Compare proxies with the methods of their authors' code, in the same process, on the same network.
 
 python benchmarks/side_by_side.py             # about five minutes; CPU time, one thread
 python benchmarks/side_by_side.py --threads 2
 
 The network is NAS-Bench-201's with five 3 x 3 convolutions and a skip, on 64 images of 32 x 32. "Authors" is each
-formula, written down with the steps that published code takes: masks on weights, identities behind layers, hooks on
-modules, a pass per proxy and per sample. Values are compared before times are; zen draws other weights. Both take
-turns, and the fastest round counts. Passes are forward and backward passes of the batch. Freed memory is kept.
+formula, written with the steps of published code: masks on weights, identities after layers, hooks on modules, a pass
+per proxy and per sample. Values are compared before times are; zen draws other weights. Both alternate, and the fastest
+round counts. Passes are forward and backward passes of the batch. Freed memory is kept.
 """
 
 from __future__ import annotations
@@ -32,29 +32,29 @@ Way = Callable[[nn.Module, Tensor, Tensor], float]
 
 
 def layers_of(model: nn.Module) -> list[nn.Module]:
-    """Convolutional and linear layers."""
+    """Return convolutional and linear layers."""
     return [module for module in model.modules() if isinstance(module, (nn.Conv2d, nn.Linear))]
 
 
 def weights_of(model: nn.Module) -> list[Tensor]:
-    """Their weights."""
+    """Return their weights."""
     return [layer.weight for layer in layers_of(model)]  # type: ignore[misc]
 
 
 def loss_of(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-    """Mean cross-entropy, batch norm in train mode."""
+    """Return the mean cross-entropy, with batch norm in train mode."""
     model.zero_grad()
     return F.cross_entropy(model.train()(x), y)
 
 
 def grad_norm(model: nn.Module, x: Tensor, y: Tensor) -> float:
-    """A backward pass that accumulates."""
+    """Run a backward pass that accumulates."""
     loss_of(model, x, y).backward()
     return sum(float(weight.grad.norm()) for weight in weights_of(model) if weight.grad is not None)
 
 
 def snip(model: nn.Module, x: Tensor, y: Tensor) -> float:
-    """A mask of ones on every weight, and its gradient."""
+    """Use a mask of ones on every weight, and its gradient."""
     masks = {}
     for layer in layers_of(model):
         masks[layer] = nn.Parameter(torch.ones_like(layer.weight))  # type: ignore[arg-type]
@@ -77,7 +77,7 @@ def snip(model: nn.Module, x: Tensor, y: Tensor) -> float:
 
 
 def fisher(model: nn.Module, x: Tensor, y: Tensor) -> float:
-    """Outputs and their gradients caught behind every layer."""
+    """Record outputs and their gradients after every layer."""
     outputs, gradients, handles = {}, {}, []
     for layer in layers_of(model):
 
@@ -101,7 +101,7 @@ def fisher(model: nn.Module, x: Tensor, y: Tensor) -> float:
 
 
 def grasp(model: nn.Module, x: Tensor, y: Tensor) -> float:
-    """The gradient, then the gradient again with its graph, and the derivative of their product."""
+    """Compute the gradient, then the gradient again with its graph, and the derivative of their product."""
     weights = weights_of(model)
     first = torch.autograd.grad(loss_of(model, x, y), weights)
     again = torch.autograd.grad(loss_of(model, x, y), weights, create_graph=True)
@@ -111,7 +111,7 @@ def grasp(model: nn.Module, x: Tensor, y: Tensor) -> float:
 
 
 def synflow(model: nn.Module, x: Tensor, _: Tensor) -> float:
-    """A copy in float64 with absolute weights, batch norm taken out, one input of ones."""
+    """Use a copy in float64 with absolute weights, without batch norm, and one input of ones."""
     clone = copy.deepcopy(model).double()
     for module in clone.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -124,7 +124,7 @@ def synflow(model: nn.Module, x: Tensor, _: Tensor) -> float:
 
 
 def jacov(model: nn.Module, x: Tensor, _: Tensor) -> float:
-    """A backward pass of ones through inputs and parameters."""
+    """Run a backward pass of ones through inputs and parameters."""
     model.zero_grad()
     leaf = x.clone().requires_grad_()
     out = model.train()(leaf)
@@ -135,7 +135,7 @@ def jacov(model: nn.Module, x: Tensor, _: Tensor) -> float:
 
 
 def naswot(model: nn.Module, x: Tensor, _: Tensor) -> float:
-    """Hooks on ReLUs; the kernel in numpy."""
+    """Use hooks on ReLUs, and the kernel in numpy."""
     kernel, handles = np.zeros((len(x), len(x))), []
 
     def hook(_: nn.Module, entered: tuple[Tensor, ...]) -> None:
@@ -152,7 +152,7 @@ def naswot(model: nn.Module, x: Tensor, _: Tensor) -> float:
 
 
 def swap(model: nn.Module, x: Tensor, _: Tensor) -> float:
-    """Hooks on ReLUs; the distinct rows of a table of units by samples."""
+    """Use hooks on ReLUs, and the distinct rows of a table of units by samples."""
     found: list[Tensor] = []
     handles = [
         m.register_forward_pre_hook(lambda _, entered: found.append((entered[0] > 0).flatten(1).to(torch.uint8)))
@@ -167,7 +167,7 @@ def swap(model: nn.Module, x: Tensor, _: Tensor) -> float:
 
 
 def zico(model: nn.Module, x: Tensor, y: Tensor) -> float:
-    """Two halves of the batch, gradients in numpy."""
+    """Use two halves of the batch, and gradients in numpy."""
     found: list[list[Any]] = []
     for part in range(2):
         rows = slice(part * len(x) // 2, (part + 1) * len(x) // 2)
@@ -183,7 +183,7 @@ def zico(model: nn.Module, x: Tensor, y: Tensor) -> float:
 
 
 def zen(model: nn.Module, x: Tensor, _: Tensor) -> float:
-    """Weights drawn anew, two passes, variances from batch norm's running statistics. Draws differ from ours."""
+    """Draw new weights, run two passes, and use variances from running statistics. Draws differ from ours."""
     clone = copy.deepcopy(model).train()
     norms = [module for module in clone.modules() if isinstance(module, nn.BatchNorm2d)]
     features: list[Tensor] = []
@@ -201,7 +201,7 @@ def zen(model: nn.Module, x: Tensor, _: Tensor) -> float:
 
 
 def meco(model: nn.Module, x: Tensor, _: Tensor) -> float:
-    """Hooks on modules without children; all eigenvalues of the correlation of each map's channels."""
+    """Use hooks on modules without children, and all eigenvalues of the correlation of each map's channels."""
     found: list[Tensor] = []
 
     def hook(_: nn.Module, __: Any, out: Tensor) -> None:
@@ -219,7 +219,7 @@ def meco(model: nn.Module, x: Tensor, _: Tensor) -> float:
 
 
 def az_nas(model: nn.Module, x: Tensor, _: Tensor) -> float:
-    """Expressivity and progressivity, and a backward pass from each cell to the one before."""
+    """Compute expressivity and progressivity, and a backward pass from each cell to the one before."""
     features, leaf = [], x.clone().requires_grad_()
     body = [*model.body]  # type: ignore[misc]
     handles = [body[0].register_forward_pre_hook(lambda _, entered: features.append(entered[0]))]
@@ -245,12 +245,12 @@ def az_nas(model: nn.Module, x: Tensor, _: Tensor) -> float:
 
 
 def ntk(model: nn.Module, x: Tensor, _: Tensor) -> float:
-    """A backward pass per sample, the whole Jacobian; batch norm in eval mode, half the batch."""
+    """Run a backward pass per sample for the whole Jacobian, with batch norm in eval mode and half the batch."""
     rows = benchmark.jacobian(model, x[: len(x) // 2], train=False)
     return float((rows @ rows.T).norm())
 
 
-#: ways by proxy: authors', our names, images of the batch that are used, how close values are (0: not compared)
+#: methods by proxy: the authors', our names, number of images used, tolerance of values (0: not compared)
 WAYS: dict[str, tuple[Way, tuple[str, ...], float]] = {
     "grad_norm": (grad_norm, ("grad_norm",), 1e-3),
     "snip": (snip, ("snip",), 1e-3),
@@ -274,7 +274,7 @@ WAYS: dict[str, tuple[Way, tuple[str, ...], float]] = {
 
 
 def processor() -> str:
-    """Its name, with the instructions that torch uses."""
+    """Return the processor's name, with the instructions that torch uses."""
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     name = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
     return f"{name}, {torch.backends.cpu.get_cpu_capability()}"
@@ -286,7 +286,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="the smallest network and batch: does it run?")
     options = parser.parse_args()
-    keep_freed_memory()  # as workers do, for both
+    keep_freed_memory()  # as in workers, for both
     torch.set_num_threads(options.threads)
     cell, batch = (benchmark.SMALL, 16) if options.quick else (benchmark.CELL, 64)
     model = benchmark.network(cell)

@@ -1,8 +1,8 @@
-"""What a store of many records costs: python benchmarks/store.py
+"""What does a store of many records cost? python benchmarks/store.py
 
-A million records (25 proxies of networks of NAS-Bench-201, the scores at random), written as a run writes them: seconds
-and memory to read them before and after compaction, and bytes on disk, beside the obvious reader, json.loads of every
-line. Each figure is of a process of its own. ``--records 10000000`` does the same with ten times as many.
+A million records (25 proxies of networks of NAS-Bench-201, random scores), written as a run writes them: seconds and
+memory to read them before and after compaction, and bytes on disk, compared with the obvious reader, json.loads of
+every line. Each figure is of a separate process. ``--records 10000000`` does the same with ten times as many.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def write(folder: Path, count: int) -> None:
 
 
 def measured(code: str, folder: Path) -> tuple[float, float, float]:
-    """Seconds, seconds of the processor and MB that a reader took, in a process of its own."""
+    """Return seconds, processor seconds and MB of a reader in a separate process."""
     command = [sys.executable, "-c", PREPARE + code + REPORT, str(folder)]
     _, seconds, used, memory = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
     return float(seconds), float(used), float(memory)
@@ -92,14 +92,14 @@ def show(title: str, code: str, folder: Path) -> None:
 
 
 def size(folder: Path) -> float:
-    """MB on disk."""
+    """Return MB on disk."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--records", type=int, default=1_000_000)
-    parser.add_argument("--no-baseline", action="store_true", help="leave json.loads out, which needs gigabytes")
+    parser.add_argument("--no-baseline", action="store_true", help="omit json.loads, which needs gigabytes")
     options = parser.parse_args()
     print(f"{options.records:,} records\n{'':48}{'s':>8}{'CPU s':>8}{'MB':>8}{'on disk, MB':>13}")
     with tempfile.TemporaryDirectory() as temporary:

@@ -1,10 +1,10 @@
-"""What fine-tuning brings to subnets that were cut out: test accuracy before and after, by rate and by statistics.
+"""What does fine-tuning improve in extracted subnets? Test accuracy before and after, by rate and by statistics.
 
     python benchmarks/supernet_fine_tuning.py --seed 0
 
 A supernet of elastic-mobilenet is trained on the embedded digits by the sandwich rule. Some subnets, drawn at random,
-are fine-tuned with the largest subnet as a teacher; no look at held-out images chooses. Statistics of batch norms are
-those of the training (kept), or of the training images as they are (calibrated), which is the default.
+are fine-tuned with the largest subnet as teacher; held-out images decide nothing. Statistics of batch norms are those
+of the training (kept), or of the training images without augmentation (calibrated), which is the default.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def main() -> None:
     """Train, fine-tune, and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=1_200, help="of the supernet")
+    parser.add_argument("--steps", type=int, default=1_200, help="steps of the supernet")
     parser.add_argument("--tune", type=int, default=200, help="steps of fine-tuning")
     parser.add_argument("--subnets", type=int, default=6)
     parser.add_argument("--rates", type=float, nargs="+", default=[0.01, 0.03, 0.1])

@@ -1,10 +1,10 @@
 """How much of a supernet's front do searchers find with a twentieth of the space? The table of docs/supernets.md.
 
-    python benchmarks/supernet_fronts.py --to fronts        # goes on where it was stopped
+    python benchmarks/supernet_fronts.py --to fronts        # resumes an interrupted run
 
-A supernet of elastic-mobilenet is trained as ``zcbench supernet digits`` does, all of its 1,296 subnets are evaluated
-once, and searches look the numbers up. Validation accuracy x FLOPs; hypervolume is measured from the lowest accuracy
-and the most FLOPs of all subnets. FLOPs are known to every searcher that asks for them.
+A supernet of elastic-mobilenet is trained as in ``zcbench supernet digits``, all of its 1,296 subnets are evaluated
+once, and searches look up the numbers. Validation accuracy x FLOPs; hypervolume is measured from the lowest accuracy
+and the most FLOPs of all subnets. FLOPs are available to every searcher that uses them.
 """
 
 import argparse
@@ -24,7 +24,7 @@ WAYS = (True, False)
 
 
 def inherited(seed: int, steps: int, rule: str, folder: Path) -> dict[str, list[float]]:
-    """Accuracy and FLOPs of every subnet of a supernet, by architecture."""
+    """Return accuracy and FLOPs of every subnet of a supernet, by architecture."""
     path = folder / f"{rule.replace(':', '-')}-{steps}-{seed}.json"
     if not path.exists():
         parts, net = supernets.digits_parts(), supernets.digits_supernet(seed)
@@ -43,7 +43,7 @@ def inherited(seed: int, steps: int, rule: str, folder: Path) -> dict[str, list[
 
 
 def share(known: dict[str, list[float]], searcher: str, seed: int, budget: int) -> float:
-    """Hypervolume of what one search found, of the true front's."""
+    """Return the hypervolume of one search's evaluations as a share of the true front's."""
 
     def evaluate(architecture):
         return {"accuracy": known[architecture.key][0]}

@@ -1,14 +1,14 @@
-"""What training rules differ in: ranking and quality of subnets after as many subnet-steps, pairs of rules by seed.
+"""How do training rules differ? Ranking and quality of subnets after equal numbers of subnet-steps, paired by seed.
 
     python benchmarks/supernet_rules.py --out rules.jsonl
     python benchmarks/supernet_rules.py --out others.jsonl --first 300 --subnets 150 --seeds 1000 1001 \\
-        --rules single_path path complexity sorted      # what was tried, on other subnets and seeds
+        --rules single_path path complexity sorted      # rules that were tried, on other subnets and seeds
 
-Every rule trains the same supernets with as many subnet-steps (a batch that a subnet learns from). The truth of the
-ranking is the mean test loss of a subnet over its stand-alone trainings; inherited losses are taken on validation
-images, on training images, and on both, by themselves and in the mean of their rank and that of the number of
+Every rule trains the same supernets with the same number of subnet-steps (a batch that a subnet learns from). The truth
+of the ranking is the mean test loss of a subnet over its stand-alone trainings. Inherited losses are measured on
+validation images, on training images, and on both, alone and in the mean of their rank and that of the number of
 parameters. Quality is the mean inherited validation loss, and the mean test accuracy of the 5 % of subnets whose
-validation loss is lowest. What --out holds is not computed again.
+validation loss is lowest. Results in the file --out are not computed again.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from zcbench.metrics import Estimate, Jackknife, kendall_jackknife, kendall_tau,
 from zcbench.supernets.evaluation import measured
 
 RULES = ("single_path:subnets=4", "single_path", "sandwich")
-#: what is compared, and digits of it
+#: compared quantities, and their digits
 COLUMNS = {
     **dict.fromkeys(("valid", "train", "both", "valid+params", "train+params"), 3),
     **{"loss": 3, "best": 4, "seconds": 1},
@@ -49,13 +49,13 @@ class Counted:
     def learn(
         self, architecture: Any, teacher: Tensor | None = None, *, share: float = 1.0, weight: float = 1.0
     ) -> Any:
-        """One more."""
+        """Count one more."""
         self.count += 1
         return torch.zeros(len(self.inputs), 10)
 
 
 def subnets_of(rule: str, inputs: Tensor) -> float:
-    """How many subnets learn from a batch, on average over a training."""
+    """Return how many subnets learn from a batch, on average over a training."""
     net, made = supernets.digits_supernet(0), zcbench.get_training_rule(rule)
     made.begin(net)
     found = []
@@ -66,7 +66,7 @@ def subnets_of(rule: str, inputs: Tensor) -> float:
 
 
 def trained(rule: str, learned: int, seed: int, rate: float, parts: dict[str, tuple[Tensor, Tensor]]) -> Any:
-    """A supernet after so many subnet-steps, CPU seconds, and how many there really were."""
+    """Return a supernet after about ``learned`` subnet-steps, CPU seconds, and the true number of subnet-steps."""
     net = supernets.digits_supernet(seed)
     steps = round(learned / subnets_of(rule, parts["train"][0]))
     began = time.process_time()
@@ -79,7 +79,7 @@ def trained(rule: str, learned: int, seed: int, rate: float, parts: dict[str, tu
 
 
 def line_of(net: Any, names: list[str], parts: dict[str, tuple[Tensor, Tensor]]) -> dict[str, Any]:
-    """Inherited losses of subnets, and test accuracy of the best."""
+    """Return inherited losses of subnets, and test accuracy of the best."""
     losses: dict[str, list[float]] = {"valid": [], "train": []}
     for name in names:
         subnet = net.subnet(net.space.parse(name))
@@ -91,7 +91,7 @@ def line_of(net: Any, names: list[str], parts: dict[str, tuple[Tensor, Tensor]])
 
 
 def rankings(line: dict[str, Any], sizes: np.ndarray) -> dict[str, np.ndarray]:
-    """Columns that rank a supernet's subnets, small ones first."""
+    """Return columns that rank a supernet's subnets, low is good."""
     valid, train = np.array(line["valid"]), np.array(line["train"])
     found = {"valid": valid, "train": train, "both": (297 * valid + 500 * train) / 797}
     ranks = {name: stats.rankdata(values) + stats.rankdata(-sizes) for name, values in found.items() if name != "both"}
@@ -99,13 +99,13 @@ def rankings(line: dict[str, Any], sizes: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def summary(line: dict[str, Any], truth: np.ndarray, sizes: np.ndarray) -> dict[str, float]:
-    """What is compared of a supernet."""
+    """Return the compared quantities of a supernet."""
     found = {name: kendall_tau(truth, values).value for name, values in rankings(line, sizes).items()}
     return {**found, "loss": float(np.mean(line["valid"])), "best": line["best"], "seconds": line["seconds"]}
 
 
 def interval(values: np.ndarray, digits: int) -> str:
-    """Mean and 95 % interval over seeds (Student's t)."""
+    """Return the mean and 95 % interval over seeds (Student's t)."""
     half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5 if len(values) > 1 else np.nan
     return f"{values.mean():.{digits}f} ± {half:.{digits}f}"
 
@@ -114,11 +114,11 @@ def main() -> None:
     """Train, evaluate, and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--subnets", type=int, default=300)
-    parser.add_argument("--first", type=int, default=0, help="leave so many subnets out before")
+    parser.add_argument("--first", type=int, default=0, help="number of subnets to skip at first")
     parser.add_argument("--learned", type=int, default=1_200)
     parser.add_argument("--rate", type=float, default=0.1)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3])
-    parser.add_argument("--rules", nargs="+", default=RULES, help="the first is what the others are compared with")
+    parser.add_argument("--rules", nargs="+", default=RULES, help="the others are compared with the first")
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
     torch.set_num_threads(1)
@@ -149,7 +149,7 @@ def main() -> None:
 
 
 def report(found: dict[str, list[dict[str, Any]]], truth: np.ndarray, sizes: np.ndarray) -> None:
-    """Means and differences from the first rule over seeds; rankings against parameters over subnets."""
+    """Print means and differences from the first rule over seeds, and rankings against parameters over subnets."""
     columns = {rule: [summary(line, truth, sizes) for line in lines] for rule, lines in found.items()}
     first = next(iter(columns.values()))
     for rule, rows in columns.items():
@@ -169,12 +169,12 @@ def report(found: dict[str, list[dict[str, Any]]], truth: np.ndarray, sizes: np.
 
 
 def averaged(parts: list[Jackknife]) -> Jackknife:
-    """The mean of statistics of the same subnets."""
+    """Return the mean of statistics of the same subnets."""
     return Jackknife(float(np.mean([one.value for one in parts])), np.mean([one.without for one in parts], axis=0))
 
 
 def shown(one: Estimate) -> str:
-    """Value and interval."""
+    """Return value and interval."""
     return f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}]"
 
 

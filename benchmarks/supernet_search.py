@@ -1,12 +1,13 @@
-"""What a search in a trained supernet costs, and what it finds, against training each candidate.
+"""What does a search in a trained supernet cost and find, compared with training each candidate?
 
     python benchmarks/supernet_search.py --space elastic-transformer
     python benchmarks/supernet_search.py --space elastic-mobilenet
 
-A supernet is trained, and evolution looks for the most accurate subnet within a bound on FLOPs, by inherited validation
-accuracy. The other way is to train every subnet within the bound once, and to take the best by its validation accuracy.
-Its cost is that of the trainings of the space's benchmark. Where that has not all subnets, the mean of a training
-counts for each of the others, and the best is of those that it has. Accuracies are of test images, times CPU seconds.
+A supernet is trained, and evolution searches for the most accurate subnet within a bound on FLOPs, by inherited
+validation accuracy. The alternative is to train every subnet within the bound once, and to choose the best by its
+validation accuracy. Its cost is that of the trainings of the space's benchmark. If the benchmark does not have all
+subnets, the mean of a training counts for each of the others, and the best is that of the available ones. Accuracies
+are of test images, times CPU seconds.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import torch
 import zcbench
 from zcbench import supernets
 
-#: rule, steps and settings by which the supernet of a space learns
+#: rule, steps and settings of the training of a space's supernet
 SETTINGS: dict[str, tuple[str, int, dict[str, Any]]] = {
     "elastic-mobilenet": ("sandwich", 600, {"rate": 0.1, "batch": 64}),
     "elastic-transformer": (
@@ -33,7 +34,7 @@ SETTINGS: dict[str, tuple[str, int, dict[str, Any]]] = {
 
 
 def found_by_supernet(space: Any, bound: float, budget: int, seed: int) -> dict[str, Any]:
-    """Train, search, and judge what was found."""
+    """Train, search, and evaluate the found subnet."""
     parts, began = supernets.digits_parts(), time.process_time()
     net = supernets.digits_supernet(seed, space.name)
     rule, steps, settings = SETTINGS[space.name]
@@ -53,7 +54,7 @@ def found_by_supernet(space: Any, bound: float, budget: int, seed: int) -> dict[
 
 
 def found_by_training(table: Any, rows: np.ndarray, seed: int) -> dict[str, Any]:
-    """The best of the subnets that were trained, by the validation accuracy of one training."""
+    """Return the best of the trained subnets, by the validation accuracy of one training."""
     column = seed % len(table.seeds["valid_accuracy"])
     row = rows[np.argmax(table.values["valid_accuracy"][rows, column])]
     accuracy = table.values["test_accuracy"][row, column]

@@ -1,8 +1,8 @@
-"""What reading tables costs: python benchmarks/tables.py
+"""What does reading tables cost? python benchmarks/tables.py
 
-A table as large as NAS-Bench-201's official one (15,625 cells, 28 targets, 4 seeds, six curves of 200 epochs) in
-the cache, against the obvious way of keeping it (pickle), which reads everything; the memory of enumerating
-NAS-Bench-101; and reading a record as NATS-Bench publishes it, against Python's own unpickler, which runs foreign code.
+A table as large as NAS-Bench-201's official one (15,625 cells, 28 targets, 4 seeds, six curves of 200 epochs) in the
+cache, compared with the obvious format (pickle), which reads everything; the memory of enumerating NAS-Bench-101; and
+reading a record in NATS-Bench's format, compared with Python's own unpickler, which runs foreign code.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ print(count, before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 def seconds(work: Callable[[], object], rounds: int = 3) -> float:
-    """The fastest of a few rounds."""
+    """Return the fastest of a few rounds."""
     times = []
     for _ in range(rounds):
         started = time.perf_counter()
@@ -45,7 +45,7 @@ def seconds(work: Callable[[], object], rounds: int = 3) -> float:
 
 
 def made_up() -> Table:
-    """Random numbers of the official table's shape."""
+    """Return random numbers of the official table's shape."""
     rng = np.random.default_rng(0)
     texts = [architecture.key for architecture in get_space("nasbench201")]
     names = [
@@ -66,7 +66,7 @@ def made_up() -> Table:
 
 
 def record() -> dict[str, object]:
-    """Random numbers in the form of a NATS-Bench record: 17 trainings with a table of every epoch each."""
+    """Return random numbers in the form of a NATS-Bench record: 17 trainings with a table of every epoch each."""
     rng = np.random.default_rng(0)
     trainings = [
         (epochs, dataset, seed, sets)
@@ -87,7 +87,7 @@ def record() -> dict[str, object]:
 
 
 def main() -> None:
-    # First, while this process is small: a child's peak begins with its parent's.
+    # First, while this process is small, because a child's peak begins with its parent's.
     started = time.perf_counter()
     out = subprocess.run([sys.executable, "-c", ENUMERATE], capture_output=True, text=True, check=True).stdout.split()
     count, before, after = map(int, out)
@@ -110,7 +110,7 @@ def main() -> None:
         python_packed = seconds(lambda: pickle.loads(bz2.decompress(packed.read_bytes())))
     print(f"15,625 cells x {len(table.targets)} targets x 4 seeds from the cache: {ours:.2f} s")
     print(f"from a pickle of everything: {theirs:.2f} s, {theirs / ours:.1f} times as long")
-    print(f"a curve of 200 epochs, when it is asked for: {curve:.2f} s")
+    print(f"a curve of 200 epochs, when it is requested: {curve:.2f} s")
     print(
         f"a NATS-Bench record of {packed_size / 1e3:,.0f} kB: {ours_packed * 1e3:.0f} ms,"
         f" {ours_packed / python_packed:.1f} times as long as by Python's unpickler, which would run foreign code"

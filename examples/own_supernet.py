@@ -1,10 +1,11 @@
-"""A supernet of a network of your own, in one file.
+"""A supernet of your own network, in one file.
 
     python examples/own_supernet.py
 
-It takes a search space, whose architectures are a few choices written as a text, and a function that builds the network
+It needs a search space, whose architectures are a few choices written as a text, and a function that builds the network
 of an architecture. Networks of all sizes have modules of the same names: smaller ones use the first entries of the
-largest one's weights, and shallower ones its first blocks. Everything else, from training to exports, is the library's.
+largest network's weights, and shallower ones its first blocks. The library provides everything else, from training to
+exports.
 """
 
 import torch
@@ -17,14 +18,14 @@ from zcbench.testing import check_supernet
 
 
 class Sizes(ChoiceSpace):
-    """Width, width inside of blocks, and depth; an architecture is written ``16-64-2``."""
+    """Width, width inside blocks, and depth; an architecture is written ``16-64-2``."""
 
     def read(self, text: str) -> tuple[str, ...]:
-        """The choices in a text."""
+        """Return the choices in a text."""
         return tuple(text.split("-"))
 
     def write(self, choices: "tuple[str, ...]") -> str:
-        """The text of choices."""
+        """Return the text of choices."""
         return "-".join(choices)
 
 
@@ -33,33 +34,33 @@ smallest, largest = (space.from_choices([options[place] for options in space.opt
 
 
 class Block(nn.Module):
-    """A residual block; it knows nothing of zcbench."""
+    """A residual block, which does not depend on zcbench."""
 
     def __init__(self, width: int, inside: int) -> None:
         super().__init__()
         self.into, self.norm, self.out = nn.Linear(width, inside), nn.BatchNorm1d(inside), nn.Linear(inside, width)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Add to what comes in."""
+        """Add the block's output to its input."""
         found: torch.Tensor = x + self.out(self.norm(self.into(x)).relu())
         return found
 
 
 def build(architecture: zcbench.Architecture) -> nn.Module:
-    """A new network of an architecture."""
+    """Return a new network of an architecture."""
     width, inside, depth = map(int, space.choices(architecture))
     blocks = nn.Sequential(*(Block(width, inside) for _ in range(depth)))
     return nn.Sequential(nn.Flatten(), nn.Linear(64, width), blocks, nn.Linear(width, 10))
 
 
 def main() -> None:
-    """Check, train, search, cut out."""
+    """Check, train, search, and extract."""
     parts = supernets.digits_parts()
     torch.manual_seed(0)
     net = supernets.WeightSharing(
         space, build, largest=largest, smallest=smallest, calibration=[parts["train"][0][:250]], held_out=parts["valid"]
     )
-    report = check_supernet(net, parts["train"][0][:8])  # says at once what a supernet of yours gets wrong
+    report = check_supernet(net, parts["train"][0][:8])  # reports errors of your supernet at once
     print(report)
     for _ in supernets.Training(net, *parts["train"], steps=200).run():
         ...

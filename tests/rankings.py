@@ -87,7 +87,7 @@ def row(name, kind="proxy", tau=0.5, over=(0.0, -0.1, 0.1), weights="", failures
 def ranking(**changed):
     """Seven scorers of four subnets."""
     scorers = (
-        row("one training of its own", "training", 0.8, (0.1, 0.05, 0.2), all_in=100.0),
+        row("one stand-alone training", "training", 0.8, (0.1, 0.05, 0.2), all_in=100.0),
         row("inherited(naswot)", "proxy on inherited weights", 0.7, (0.05, 0.01, 0.1), "sandwich", 2, all_in=30.0),
         row("params", tau=0.65, over=(0.0, 0.0, 0.0), all_in=0.5),
         row("sandwich loss", "inherited", 0.6, weights="sandwich", all_in=28.0),

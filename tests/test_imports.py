@@ -30,7 +30,9 @@ def test_a_file_edited_within_a_second_is_compiled_again(tmp_path, monkeypatch):
         path.write_text(f"value = {value}\n")
         os.utime(path, (1e9, 1e9))
         values.append(import_file(str(path)).value)
-        for name in [name for name, module in sys.modules.items() if getattr(module, "__file__", None) == str(path)]:
+        for name in [
+            name for name, module in list(sys.modules.items()) if getattr(module, "__file__", None) == str(path)
+        ]:
             del sys.modules[name]
     assert values == [2, 3]
 

@@ -33,12 +33,16 @@ RENAMED = {
 }
 #: test files of no single module; ``test_contract.py`` tests what holds of all that a package registers
 ACROSS = {
+    "tests/cli/test_advice.py": "commands that messages suggest",
+    "tests/cli/test_extras.py": "every command without the packages of an extra",
     "tests/cli/test_hostile.py": "what no command may do, whatever names and files hold",
+    "tests/cli/test_mistakes.py": "typical mistakes in every command",
     "tests/datasets/test_mutations.py": "damaged files of every reader",
     "tests/proxies/test_devices.py": "every proxy on a second device",
     "tests/runs/test_kills.py": "runs that are killed at random lose nothing",
     "tests/search/test_kills.py": "searches that are killed go on as if they had not been",
     "tests/supernets/test_strangers.py": "supernets of modules that are not ours, each in a page",
+    "tests/test_docs.py": "code blocks of all pages, and notebooks",
     "tests/test_examples.py": "the examples, from end to end",
     "tests/test_layout.py": "this file",
     "tests/test_readme.py": "a command of the README from end to end",

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toys import is_alive
 
-from zcbench._process import keep_freed_memory, stable_seed
+from zcbench._process import keep_freed_memory, machine_memory, stable_seed
 
 
 def test_seed_is_pinned():
@@ -97,3 +97,13 @@ def test_a_child_whose_parent_is_gone_already():
     code = "from zcbench._process import die_with; die_with(1); print('alive')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (1, "")
+
+
+def test_memory_of_the_machine(monkeypatch):
+    assert machine_memory() > 10**8
+
+    def unknown(name):
+        raise ValueError(name)
+
+    monkeypatch.setattr("os.sysconf", unknown, raising=False)
+    assert machine_memory() > 10**15

@@ -1,6 +1,6 @@
-"""Small networks of many families: of transformers from configurations alone, and of timm by name.
+"""Small networks of many families: of transformers from configurations, and of timm by name.
 
-Nothing is downloaded. ``tools/sweep_families.py`` scores them all.
+Nothing is downloaded. ``tools/sweep_families.py`` scores all of them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from zcbench._torchvision import torchvision_importable
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-#: sizes that make any configuration of transformers small, by the names that its classes have for them
+#: settings that make any configuration of transformers small, by all names that its classes use for them
 TINY: dict[str, object] = {
     **dict.fromkeys(
         ("hidden_size", "n_embd", "d_model", "embedding_size", "dim", "emb_dim", "word_embed_proj_dim"), 16
@@ -48,7 +48,7 @@ def _words(text: str) -> list[str]:
     return text.split()
 
 
-#: encoders with a class per text
+#: encoders with a class for each text
 CLASSIFIERS = _words("""
     albert bert big_bird camembert canine convbert data2vec-text deberta deberta-v2 distilbert electra ernie esm
     eurobert fnet flaubert funnel gte ibert jina_embeddings_v3 layoutlm longformer megatron-bert mobilebert
@@ -65,7 +65,7 @@ DECODERS = _words("""
     opt pegasus persimmon phi phi3 phimoe plbart prophetnet qwen2 qwen2_moe qwen3 qwen3_moe rwkv seed_oss smollm3
     stablelm starcoder2 trocr vaultgemma whisper xglm
 """)
-#: encoders and decoders together
+#: models of an encoder and a decoder
 TRANSLATORS = _words("bart bigbird_pegasus blenderbot blenderbot-small mbart marian pegasus prophetnet")
 _TWO = {"hidden_sizes": [8, 16], "depths": [1, 1]}
 _STEPS = {"num_encoder_blocks": 2, "num_attention_heads": [1, 2], "strides": [4, 2], "mlp_ratios": [2, 2], **_TWO}
@@ -75,7 +75,7 @@ _TOWERS = {
     "text_config": {**_TOWER, "vocab_size": 50},
 }
 _WINDOWS = {"embed_dim": 8, "depths": [1, 1], "num_heads": [2, 2], "window_size": 4, "patch_size": 4}
-#: classifiers of images, with the sizes that have names of their own
+#: classifiers of images, with settings that have special names
 IMAGES: dict[str, dict[str, Any]] = {
     **{name: {} for name in ("vit", "vit_msn", "deit", "beit", "data2vec-vision", "dinov2", "ijepa")},
     "dinov2_with_registers": {},
@@ -138,13 +138,13 @@ _SMALL = _words("""
     tiny_vit_5m_224 visformer_tiny vit_tiny_patch16_224 vit_tiny_r_s16_p8_224 test_vit_relpos
     ese_vovnet19b_slim_dw xcit_nano_12_p8_224
 """)
-#: a small model of each family of timm, most of them with the pixels that it takes at least
+#: a small model of each family of timm, most of them with the smallest supported images
 TIMM: dict[str, int] = {
     **dict.fromkeys(_SMALL, 64),
     "crossvit_tiny_240": 240,
     "efficientformer_l1": 224,
 }
-#: families whose networks weigh no positions by a softmax of products
+#: families whose networks compute no softmax of products over positions
 WITHOUT_ATTENTION = _words("""
     falcon_mamba fnet mamba rwkv
     bit convnext convnextv2 focalnet hgnet_v2 mobilenet_v1 mobilenet_v2 poolformer regnet resnet swiftformer textnet
@@ -154,9 +154,10 @@ WITHOUT_ATTENTION = _words("""
     repghostnet_050 repvit_m1 resnest14d resnet10t resnetv2_18 rexnet_100 legacy_seresnet18 skresnet18 starnet_s050
     swiftformer_xs ese_vovnet19b_slim_dw
 """)
-#: families whose attention is not seen: kernels of their own in the place of the softmax, or (csatv2) over the batch
+#: families whose attention is not detected: special kernels instead of the softmax, or (csatv2) attention over the
+#: batch
 UNSEEN_ATTENTION = _words("mra yoso csatv2")
-#: families whose own code cannot be trained: what it computes is overwritten before its gradient is taken
+#: families whose own code cannot be trained, because it overwrites values that their gradient needs
 UNTRAINABLE = ("rwkv",)
 
 
@@ -166,7 +167,7 @@ class Family:
 
     Attributes:
         package: "transformers" or "timm".
-        name: of the model type, or of the model.
+        name: name of the model type, or of the model.
         task: "classify", "next word", "translate" or "images".
     """
 
@@ -176,7 +177,7 @@ class Family:
 
     @property
     def key(self) -> str:
-        """A text that names it, ``transformers:bert:classify``."""
+        """A text that identifies the family, such as ``transformers:bert:classify``."""
         return f"{self.package}:{self.name}:{self.task}"
 
 
@@ -193,7 +194,7 @@ FAMILIES = {
 
 
 def built(family: Family, samples: int = 6) -> tuple[nn.Module, dict[str, Tensor] | Tensor, Tensor]:
-    """Network, inputs and targets, all drawn from fixed seeds."""
+    """Return network, inputs and targets, all drawn from fixed seeds."""
     import torch
 
     generator = torch.Generator().manual_seed(0)
@@ -223,7 +224,7 @@ def _of_timm(name: str, side: int) -> nn.Module:
 
     try:
         network: nn.Module = timm.create_model(name, num_classes=3, img_size=side)
-    except TypeError:  # it takes images of any size, and no argument for it
+    except TypeError:  # it takes images of any size, and has no argument for it
         network = timm.create_model(name, num_classes=3)
     return network
 
@@ -248,7 +249,7 @@ def _of_transformers(family: Family) -> nn.Module:
 
 
 def _sizes(config: type) -> dict[str, object]:
-    """The small sizes that a class of configurations has names for."""
+    """Return the small settings that a class of configurations has names for."""
     known: set[str] = set()
     for parent in config.__mro__:
         known |= set(getattr(parent, "__annotations__", {}))

@@ -1,4 +1,4 @@
-"""Train several networks as one: draw their weights, stack them, and go through the steps."""
+"""Train several networks as one: draw their weights, stack them, and run the steps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 
 def drawn(build: Callable[[], nn.Module], seeds: Iterable[int]) -> list[nn.Module]:
-    """Build one network for each seed, with weights that follow from it."""
+    """Build one network for each seed, with weights that depend on it."""
     networks = []
     for seed in seeds:
         torch.manual_seed(seed)
@@ -24,7 +24,7 @@ def stacked(networks: Sequence[nn.Module], merge: Callable[[list[Any]], nn.Modul
 
     Args:
         networks: networks of one architecture with different weights.
-        merge: from the modules of one name to the module that takes their place; None to keep the first.
+        merge: from the modules of one name to the module that replaces them; None to keep the first.
     """
     whole = copy.deepcopy(networks[0])
     for name, _ in list(whole.named_modules()):
@@ -47,21 +47,21 @@ def fit(
     clip: Callable[[], object] = lambda: None,
     patience: int = 0,
 ) -> list[Any]:
-    """Train a network and measure it on the way.
+    """Train a network and measure it at intervals.
 
     Args:
-        network: in training mode outside of ``measure``.
-        optimizer: holds all that learns in one group.
-        steps: how many there are.
+        network: in training mode outside ``measure``.
+        optimizer: has all trained parameters in one group.
+        steps: number of steps.
         rate: from a step to its learning rate.
         loss: from a step to the losses of the networks in the stack, or to their sum.
         points: numbers of steps after which the network is measured.
         measure: called in evaluation mode, without gradients.
-        clip: called when the gradients are there.
-        patience: so many steps in a row without any finite loss end the training; 0 for never.
+        clip: called after the gradients are computed.
+        patience: number of consecutive steps without any finite loss that ends the training; 0 for never.
 
     Returns:
-        What was measured; fewer entries than points if the training ended early.
+        The measurements; fewer entries than points if the training ended early.
     """
     network.train()
     found: list[Any] = []

@@ -1,6 +1,7 @@
-"""Make an embedded benchmark: train what is left, pack the table, train a row again, print the figures of the card.
+"""Make an embedded benchmark: train the remaining rows, pack the table, repeat a row, print the figures of the card.
 
-What is particular to a benchmark is a :class:`Maker` in a file of its own, ``train_….py``, which calls :func:`command`.
+The parts that differ between benchmarks are a :class:`Maker` in a separate file, ``train_….py``, which calls
+:func:`command`.
 """
 
 from __future__ import annotations
@@ -29,25 +30,25 @@ DATA = Path(__file__).parents[1] / "zcbench" / "datasets" / "data"
 
 
 class Maker(ABC):
-    """What is particular to one embedded benchmark.
+    """The parts of an embedded benchmark that differ from others.
 
     Args:
         name: name of the benchmark.
         table: file of the committed table.
-        recipe: what training does, a dataclass of plain values. The table says by which it was made.
+        recipe: settings of training, a dataclass of plain values. The table contains the recipe with which it was made.
     """
 
     #: seeds of every training
     seeds: ClassVar[tuple[int, ...]]
     #: columns of a row, each ``[seed]`` or ``[seed][point]`` but for "seconds", and their types in the table
     columns: ClassVar[Mapping[str, Any]]
-    #: the columns by which recipes are compared, and 1 if more is better, else -1
+    #: the columns by which recipes are compared, and 1 if high is good, else -1
     finals: ClassVar[Mapping[str, int]]
     #: the last architectures of the order, on which the recipe was chosen
     selection: ClassVar[int]
-    #: whether the selection is trained too; no figure is computed on it then
+    #: whether the selection is trained, too; figures exclude it
     selection_in_table: ClassVar[bool]
-    #: recipes that were compared, by what is special about them
+    #: recipes that were compared, by name
     candidates: Mapping[str, Any]
 
     def __init__(self, name: str, table: Path, recipe: Any) -> None:
@@ -60,18 +61,18 @@ class Maker(ABC):
 
     @abstractmethod
     def order(self) -> list[Architecture]:
-        """All architectures that may be trained, in a frozen random order."""
+        """Return all architectures that may be trained, in a fixed random order."""
 
     @abstractmethod
     def train(self, architecture: Architecture, seeds: Sequence[int], recipe: Any) -> dict[str, list[Any]]:
-        """Train one architecture with all seeds; the columns of its row but for "seconds"."""
+        """Train one architecture with all seeds; return the columns of its row except "seconds"."""
 
     def table_order(self) -> Iterable[Architecture]:
-        """Architectures in the order of the table's rows."""
+        """Return architectures in the order of the table's rows."""
         return self.order()
 
     def others(self, architectures: Sequence[Architecture]) -> Mapping[str, NDArray[np.float64]]:
-        """What else is known of architectures, to be compared with the table; nan where it is not."""
+        """Return other known columns of architectures, for comparison with the table; nan where unknown."""
         return {}
 
     # -- rows ----------------------------------------------------------------------------------
@@ -85,7 +86,7 @@ class Maker(ABC):
         return {"arch": architecture.key, "seeds": list(seeds), **columns, "seconds": seconds}
 
     def committed(self) -> dict[str, Row]:
-        """Rows of the committed table by architecture; none if it was made by another recipe."""
+        """Return rows of the committed table by architecture; none if it was made with another recipe."""
         if not self.table.exists():
             return {}
         with np.load(self.table, allow_pickle=False) as data:
@@ -95,12 +96,12 @@ class Maker(ABC):
         return {arch: {name: columns[name][i] for name in columns} for i, arch in enumerate(columns["arch"])}
 
     def train_rest(self, work: Path, limit: int | None = None, part: str = "0/1") -> None:
-        """Train what is neither committed nor in the rows of a folder.
+        """Train the architectures that are neither in the committed table nor in the rows of a folder.
 
         Args:
             work: folder of the rows.
             limit: number of architectures, from the start of the order; None for all.
-            part: "i/n" takes every n-th from the i-th on, for n processes side by side.
+            part: "i/n" trains every n-th from the i-th on, for n processes in parallel.
         """
         index, count = map(int, part.split("/"))
         architectures = self.order()
@@ -111,7 +112,7 @@ class Maker(ABC):
         append_rows(work, part, left, self.row)
 
     def pack(self, work: Path) -> None:
-        """Gather all finished rows into the table; those that are committed stay."""
+        """Write all finished rows to the table; committed rows are kept."""
         rows = {**self.committed(), **rows_of(work)}
         kept = [rows[architecture.key] for architecture in self.table_order() if architecture.key in rows]
         columns = {name: np.asarray([row[name] for row in kept], kind) for name, kind in self.columns.items()}
@@ -133,7 +134,7 @@ class Maker(ABC):
     # -- figures -------------------------------------------------------------------------------
 
     def train_again(self, which: str) -> None:
-        """Train a row of the table again and print the committed values beside.
+        """Train a row of the table again and print the committed values next to the new ones.
 
         Args:
             which: its number, or the string of its architecture.
@@ -157,7 +158,7 @@ class Maker(ABC):
                     print(f"{name}, seed {seed}: trained now {new:.5g}, committed {old:.5g}")
 
     def compare_recipes(self) -> None:
-        """Print what each candidate gives on the selection: ceilings, agreement with other columns, cost."""
+        """Print the results of each candidate on the selection: ceilings, agreement with other columns, cost."""
         architectures = self.order()[-self.selection :]
         others = self.others(architectures)
         print(f"{len(architectures)} architectures, {len(self.seeds)} seeds")
@@ -196,7 +197,7 @@ class Maker(ABC):
 
 
 def _last(column: Sequence[Any]) -> list[float]:
-    """The final value of each seed."""
+    """Return the final value of each seed."""
     return [value[-1] if isinstance(value, list) else value for value in column]
 
 
@@ -210,11 +211,11 @@ def _quantiles(values: NDArray[np.float64], places: Sequence[float]) -> str:
 
 
 def command(makers: Mapping[str, Maker], text: str | None) -> None:
-    """Do what the command line says.
+    """Run the command line.
 
     Args:
-        makers: by the word that names them; none is needed where there is one.
-        text: what the help begins with.
+        makers: by the word that identifies them; no word is needed for a single one.
+        text: beginning of the help.
     """
     parser = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("action", choices=("train", "pack", "row", "recipe", "describe"))

@@ -1,4 +1,4 @@
-"""Rows of finished training in JSON lines: what is whole survives a kill."""
+"""Rows of finished training in JSON lines, of which complete ones survive a kill."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Row = dict[str, Any]
 
 
 def done_rows(path: Path) -> dict[str, Row]:
-    """Finished rows by architecture; a line cut short by a kill is dropped from the file."""
+    """Return finished rows by architecture; an incomplete last line is removed from the file."""
     if not path.exists():
         return {}
     text = path.read_bytes()
@@ -25,12 +25,12 @@ def done_rows(path: Path) -> dict[str, Row]:
 
 
 def rows_of(work: Path) -> dict[str, Row]:
-    """Finished rows of all processes."""
+    """Return finished rows of all processes."""
     return {arch: row for file in sorted(work.glob("rows-*.jsonl")) for arch, row in done_rows(file).items()}
 
 
 def append_rows(work: Path, part: str, todo: Sequence[Any], train: Callable[[Any], Row], every: int = 20) -> None:
-    """Train what is to be done, a line each; ``part`` "i/n" names the file of the i-th of n processes."""
+    """Train the remaining architectures, a line each; ``part`` "i/n" names the file of the i-th of n processes."""
     work.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     with (work / f"rows-{part.replace('/', 'of')}.jsonl").open("a") as file:

@@ -1,10 +1,10 @@
-"""Our scores on NAS-Bench-201 beside published ones, architecture by architecture.
+"""Compare our scores on NAS-Bench-201 with published ones, architecture by architecture.
 
     ZCBENCH_DATA=… zcbench run nasbench201 --limit 510 --proxies all
     ZCBENCH_DATA=… python tools/compare_published.py     # the second table of docs/leaderboards
 
 The published scores are those of NAS-Bench-Suite-Zero (Krishnakumar et al., NeurIPS 2022, arXiv:2210.03230) on
-CIFAR-10, for the 9,445 cells without unreachable operations, as ``ZCBENCH_DATA/nbsuitezero`` holds them.
+CIFAR-10, for the 9,445 cells without unreachable operations, in ``ZCBENCH_DATA/nbsuitezero``.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ PROXIES = {
     "zen": "zen",
     "zen:running=True": "zen",
 }
-#: what their table writes where a score is not finite
+#: value in their table for a score that is not finite
 SENTINEL = -1e8
 
 

@@ -2,10 +2,10 @@
 
     ZCBENCH_DATA=../shared/data python tools/correlate_text_networks.py score bert   # resumes; --part 0/2 for two
     ZCBENCH_DATA=../shared/data python tools/correlate_text_networks.py table bert
-    ZCBENCH_DATA=../shared/data python tools/correlate_text_networks.py explain bert  # why ours are not theirs
+    ZCBENCH_DATA=../shared/data python tools/correlate_text_networks.py explain bert  # why ours differ from theirs
 
-Networks have the published architectures, freshly drawn weights and a batch of WikiText-2. Scores are appended to
-runs/bert.jsonl (nlp, head) as they come. Not a benchmark of the package: the tables are read from ZCBENCH_DATA.
+Networks have the published architectures, new weights and a batch of WikiText-2. Scores are appended to runs/bert.jsonl
+(nlp, head) as they are computed. This is not a benchmark of the package: the tables are read from ZCBENCH_DATA.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ PROXIES = {
         *PAIRED,
         *(f"{name}:normalized=true" for name in PAIRED),
     ],
-    # With a classifier on top: without one, the last layer norm makes the sum of all outputs a constant.
+    # With a classifier on top, because without one, the last layer norm makes the sum of all outputs constant.
     "head": ["jacov", "jacobian_cosine", "ntk_mean", "az_trainability", *GRADIENTS],
     "nlp": [
         *COMMON,
@@ -88,15 +88,15 @@ PUBLISHED = {
 
 
 def data(*parts: str) -> Path:
-    """A path under ZCBENCH_DATA."""
+    """Return a path under ZCBENCH_DATA."""
     folder = os.environ.get("ZCBENCH_DATA")
     if not folder:
-        sys.exit("set ZCBENCH_DATA to the folder that holds the tables.")
+        sys.exit("set ZCBENCH_DATA to the folder with the tables.")
     return Path(folder, *parts)
 
 
 def tokens(words: int, batch: int, length: int) -> torch.Tensor:
-    """Ids by rank of frequency of the first words of WikiText-2's validation text, ``(batch, length)``."""
+    """Return the first words of WikiText-2's validation text as ids by rank of frequency, ``(batch, length)``."""
     with gzip.open(data("text", "wikitext2.valid.tokens.gz"), "rt", encoding="utf8") as file:
         text = file.read().split()
     rank = {word: min(i, words - 1) for i, (word, _) in enumerate(Counter(text).most_common())}
@@ -105,7 +105,7 @@ def tokens(words: int, batch: int, length: int) -> torch.Tensor:
 
 
 def rows(kind: str) -> list[dict[str, Any]]:
-    """The published table: key, what builds the network, targets (high is good), and the authors' scores."""
+    """Return the published table: key, arguments to build the network, targets (high is good), the authors' scores."""
     if kind != "nlp":
         table = pq.read_table(data("bert_nas", "bert_benchmark_500.parquet")).to_pylist()
         return [
@@ -139,7 +139,7 @@ def rows(kind: str) -> list[dict[str, Any]]:
 
 
 def build(kind: str, row: dict[str, Any]) -> nn.Module:
-    """The network, its weights drawn by its key."""
+    """Return the network, with weights that depend on its key."""
     torch.manual_seed(zlib.crc32(row["key"].encode()))
     if kind == "nlp":
         return LanguageModel(row["recipe"])
@@ -155,7 +155,7 @@ class WithHead(nn.Module):
         self.encoder, self.head = encoder, nn.Linear(width, 2)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """``(batch, length)`` to ``(batch, 2)``."""
+        """Map ``(batch, length)`` to ``(batch, 2)``."""
         logits: torch.Tensor = self.head(self.encoder(inputs).mean(1))
         return logits
 
@@ -185,7 +185,7 @@ def score(kind: str, part: str) -> None:
 
 
 def lines(kind: str) -> Iterator[dict[str, Any]]:
-    """What was scored so far; a line that a kill cut short is left out."""
+    """Yield the scores so far; an incomplete last line is skipped."""
     for path in sorted(RUNS.glob(f"{kind}*.jsonl")):
         for line in path.read_text().splitlines(keepends=True):
             if line.endswith("\n"):
@@ -220,9 +220,9 @@ def table(kind: str) -> None:
 
 
 def explain() -> None:
-    """Head confidence and activation distance as the authors' code computes them, on the row's network and on theirs.
+    """Compare the authors' head confidence and activation distance on the row's network and on theirs.
 
-    "theirs": 256 wide with stacks of 1,024 in every row, which is what the published counts of parameters say.
+    "theirs": 256 wide with stacks of 1,024 in every row, which agrees with the published counts of parameters.
     """
     torch.set_num_threads(1)
     inputs = tokens(30522, 16, 64)[:, :-1]
@@ -254,7 +254,7 @@ def explain() -> None:
 
 
 def _as_they_do(network: nn.Module, inputs: torch.Tensor) -> dict[str, float]:
-    """Largest value over positions of query, key and value projections, averaged; signs of sample 0's hidden units."""
+    """Compute both as their code does: means of largest projections over positions, and signs of sample 0's units."""
     confidence, distance = 0.0, 0.0
 
     def projection(_: nn.Module, __: object, output: torch.Tensor) -> None:
@@ -278,7 +278,7 @@ def _as_they_do(network: nn.Module, inputs: torch.Tensor) -> dict[str, float]:
 
 
 def text(estimate: Any) -> str:
-    """An estimate with its interval."""
+    """Format an estimate with its interval."""
     if estimate is None or not math.isfinite(estimate.value):
         return ""
     return f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"

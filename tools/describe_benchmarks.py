@@ -20,7 +20,7 @@ BEGIN, END = "<!-- figures: tools/describe_benchmarks.py -->", "<!-- end of figu
 
 
 def figures(name: str) -> str:
-    """The block between the markers."""
+    """Return the block between the markers."""
     info = benchmark_info(name)
     space = get_space(info.space)
     size = "open" if space.size is None else f"{space.size:,}" if space.size < 1e12 else f"{space.size:.1e}"
@@ -76,7 +76,7 @@ def main() -> None:
         card = CARDS / f"{name}.md"
         text = card.read_text(encoding="utf8") if card.exists() else f"# {name}\n\n{BEGIN}\n{END}\n"
         if BEGIN not in text:
-            print(f"{card} has no place for figures: left alone", file=sys.stderr)
+            print(f"{card} has no markers for figures and was not changed", file=sys.stderr)
             continue
         before, _, rest = text.partition(BEGIN)
         after = rest.partition(END)[2]

@@ -15,7 +15,7 @@ import numpy as np
 import zcbench
 from zcbench import curves
 
-#: benchmark, curve, whether less is better, bounds, share of the epochs that is seen, what the panel is called
+#: benchmark, curve, whether lower is better, bounds, observed share of the epochs, title of the panel
 PANELS = (
     ("digits-201", "valid_nll", True, None, 0.25, "digits-201, validation loss"),
     ("chars-rnn", "valid_nll", True, None, 0.25, "chars-rnn, validation loss"),
@@ -27,7 +27,7 @@ PANELS = (
 
 
 def median_curve(benchmark: str, name: str) -> np.ndarray:
-    """The curve whose last value is the median of all."""
+    """Return the curve whose last value is the median of all."""
     table = zcbench.get_benchmark(benchmark).curves
     chosen = np.asarray(table[name or next(iter(table))], dtype=np.float64)
     rows = chosen.reshape(-1, chosen.shape[-1])
@@ -38,7 +38,7 @@ def median_curve(benchmark: str, name: str) -> np.ndarray:
 
 
 def main() -> None:
-    """Draw all panels into the file that is named."""
+    """Draw all panels into the given file."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -56,7 +56,7 @@ def main() -> None:
         for part, colour in ((0.9, "#c6dbef"), (0.5, "#6baed6")):
             axis.fill_between(found.epochs, *found.interval(part), color=colour, lw=0, label=f"{part:.0%}")
         axis.plot(found.epochs, found.median, color="#08306b", ls="--", lw=1.4, label="median")
-        axis.plot(np.arange(1, len(values) + 1), values, color="0.35", lw=0.8, label="what came")
+        axis.plot(np.arange(1, len(values) + 1), values, color="0.35", lw=0.8, label="observed later")
         axis.plot(np.arange(1, seen + 1), values[:seen], "o", color="black", ms=3, label="seen")
         axis.set_title(title, fontsize=10)
         axis.set_xlabel("anchor" if benchmark == "lcdb11" else "epoch", fontsize=9)

@@ -99,7 +99,7 @@ def tables(page: Path) -> Iterator[list[list[str]]]:
 
 
 def estimate(cell: str, networks: int) -> dict[str, float | int] | None:
-    """A cell's tau, interval and number of networks; None where it has none."""
+    """Read a cell's tau, interval and number of networks; None for a cell without them."""
     found = _CELL.fullmatch(cell)
     if found is None:
         return None
@@ -108,7 +108,7 @@ def estimate(cell: str, networks: int) -> dict[str, float | int] | None:
 
 
 def everywhere(pages: Path) -> dict[str, dict[str, Any]]:
-    """Benchmarks by name, from the page with a row for each."""
+    """Read the benchmarks by name, from the page with a row for each."""
     (table,) = (rows for rows in tables(pages / EVERYWHERE[0]) if "num_layers" in rows[0])
     titles, found = table[0], {}
     for row in table[1:]:
@@ -123,7 +123,7 @@ def everywhere(pages: Path) -> dict[str, dict[str, Any]]:
 
 
 def described(name: str, target: str) -> dict[str, Any]:
-    """What is known of a benchmark besides how proxies did."""
+    """Describe a benchmark: target, kinds of networks, inputs, ground truth."""
     info = benchmark_info(name)
     return {
         "target": target,
@@ -134,7 +134,7 @@ def described(name: str, target: str) -> dict[str, Any]:
 
 
 def of_page(source: Source, pages: Path) -> dict[str, dict[str, Any]]:
-    """Proxies by label, from a table with a row for each."""
+    """Read the proxies by label, from a table with a row for each."""
     table = [rows for rows in tables(pages / source.page) if source.column in rows[0]][source.number]
     titles = table[0]
     proxy, tau, scored = titles.index("proxy"), titles.index(source.column), titles.index("scored")
@@ -148,7 +148,7 @@ def of_page(source: Source, pages: Path) -> dict[str, dict[str, Any]]:
 
 
 def collect(pages: Path = PAGES) -> dict[str, Any]:
-    """The content of the file."""
+    """Return the content of the file."""
     benchmarks = everywhere(pages)
     for source in SOURCES:
         benchmarks[source.benchmark]["proxies"].update(of_page(source, pages))

@@ -1,9 +1,9 @@
-"""Write the text of chars-rnn and chars-bert: what Python's own help() says about the language.
+"""Write the text of chars-rnn and chars-bert: the language reference in Python's own help().
 
     python3.11 tools/make_text.py    # CPython 3.11.7; other versions have other texts
 
-Python carries its reference as ``pydoc_data.topics``. The text changes with every release, so the one that the networks
-were trained on is kept, compressed, beside the tables (Python Software Foundation License, version 2).
+Python contains its reference as ``pydoc_data.topics``. The text changes with every release, so the one that the
+networks were trained on is stored, compressed, next to the tables (Python Software Foundation License, version 2).
 """
 
 import hashlib

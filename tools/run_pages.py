@@ -1,23 +1,24 @@
 """Run the code blocks of Markdown pages, and compare or rewrite the outputs that the pages show.
 
-``python tools/run_pages.py docs/tutorials/search.md`` runs a page and says where an output differs; with ``--write`` it
-replaces the outputs. ``tests/test_docs.py`` runs all pages. A page is one session: its blocks run in order, in one folder
-and one Python process.
+``python tools/run_pages.py docs/tutorials/search.md`` runs a page and prints each output that differs. With ``--write``
+it replaces the outputs. ``tests/test_docs.py`` runs all pages. A page is one session: its blocks run in order, in one
+folder and one Python process.
 
-- ```` ```python ```` runs; ```` ```sh ```` runs line by line (``zcbench``, ``python FILE``, and a few tools of the shell).
-- A block with a title, ```` ```python title="my.py" ````, is written to that file.
-- ```` ```text title="Output" ```` is what the block before it prints. Numbers may differ by rounding, times by anything;
+- A block ``python`` runs. A block ``sh`` runs line by line: ``zcbench``, ``python FILE.py``, a few tools of the shell.
+- A block with a title, ``python title="my.py"``, is written to that file.
+- A block ``text title="Output"`` is what the block before it prints. Numbers may differ by rounding, times by anything;
   ``…`` is any text.
 
 A comment before a block changes this:
 
 - ``<!-- not run: reason -->``: the commands are only parsed.
-- ``<!-- slow: reason -->``: the block runs with ``--all`` alone.
-- ``<!-- shorter: budget=40 => budget=4 -->``: replacements (separated by ``;``), without ``--all``. Its output is then not
-  compared.
+- ``<!-- slow: reason -->``: the block runs only with ``--all``.
+- ``<!-- shorter: budget=40 => budget=4 -->``: replacements (separated by ``;``) without ``--all``. The output is then
+  not compared.
 - ``<!-- before: code -->``: Python that runs first and is not shown.
+- ``<!-- varies: reason -->``, before an output: it is not compared.
 
-``<!-- commands not run: reason -->`` is for all shell blocks of the page that have no comment of their own.
+``<!-- commands not run: reason -->`` is for all shell blocks of the page that have no comment.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,7 +45,7 @@ COLUMNS = 80
 #: programs of which a page may show a command that is run
 SHELL = ("cat", "cp", "cut", "head", "ls", "mkdir", "mv", "sort", "tail", "wc")
 _BLOCK = re.compile(r"^(?P<indent> *)```(?P<info>[^`\n]*)\n(?P<text>.*?)^(?P=indent)```$", re.M | re.S)
-_COMMENT = re.compile(r"<!-- (not run|slow|shorter|before): ((?:(?!-->).)*) -->\s*\Z", re.S)
+_COMMENT = re.compile(r"<!-- (not run|slow|shorter|before|varies):\s+((?:(?!-->).)*) -->\s*\Z", re.S)
 _NUMBER = re.compile(r"(?<![\w.])[-+−]?(?:\d[\d,]*\.?\d*|\.\d+)(?:e[-+]?\d+)?")
 _TIME = re.compile(r"<?\d[\d.,]*(?:e[-+]?\d+)? ?(?:µs|us|ms|s|min|h)\b")
 
@@ -121,7 +123,7 @@ def commands_of(block: Block) -> list[list[str]]:
 
 
 def wrong_use(words: list[str]) -> str:
-    """Return what is wrong with a command of ours that is not run, found by its argument parser; "" if nothing."""
+    """Return what is wrong with a command that is not run, found by its argument parser; "" if nothing."""
     words = [word for word in words if not re.fullmatch(r"[A-Z_]+=\S*", word)]
     words = words[: next((i for i, word in enumerate(words) if word in ("|", ">", "<", ";", "2>", "&")), None)]
     if words[:1] == ["zcbench"]:
@@ -162,30 +164,41 @@ def _refused(words: list[str]) -> str:
 def same_output(expected: str, actual: str) -> bool:
     """Return whether a program printed what a page shows.
 
-    Numbers may differ by two units of the last place that is shown, or by 3 %; times, line breaks and the lengths of rules
-    by anything. ``…`` matches any text.
+    Numbers may differ by two units of the last place that is shown, or by 3 %; times, line breaks and the lengths of
+    rules by anything. ``…`` matches any text.
     """
-    pattern, numbers, at = [], [], 0
+    pattern, numbers, at = [], [], 0  # numbers with whether they may be counts
     expected = _squeezed(expected)
     for part in re.finditer(f"…|{_NUMBER.pattern}", expected):
         pattern.append(re.escape(expected[at : part.start()]))
         pattern.append(".*?" if part.group() == "…" else f"({_NUMBER.pattern})")
-        numbers += [part.group()] if part.group() != "…" else []
+        if part.group() != "…":
+            numbers.append((part.group(), not expected[: part.start()].endswith("± ")))
         at = part.end()
     pattern.append(re.escape(expected[at:]))
     match = re.fullmatch("".join(pattern), _squeezed(actual))
-    return match is not None and all(map(_close, numbers, match.groups()))
+    return match is not None and all(
+        _close(shown, printed, count) for (shown, count), printed in zip(numbers, match.groups(), strict=True)
+    )
+
+
+def shows(block: Block, printed: str) -> bool:
+    """Return whether an output block shows what was printed, or need not."""
+    return "varies" in block.comments or same_output(block.text, printed)
 
 
 def _squeezed(text: str) -> str:
     return " ".join(re.sub(r"[-─━═]{3,}", "───", _TIME.sub("TIME", " ".join(text.split()))).split())
 
 
-def _close(expected: str, actual: str) -> bool:
+def _close(expected: str, actual: str, count: bool) -> bool:
     a, b = (float(text.replace(",", "").replace("−", "-")) for text in (expected, actual))
     digits = len(expected.partition(".")[2]) if "e" not in expected else 0
-    exact = "." not in expected and abs(a) < 1000  # a count
-    return a == b if exact else abs(a - b) <= max(2.001 * 10.0**-digits, 0.03 * abs(a))
+    return (
+        a == b
+        if count and "." not in expected and abs(a) < 1000
+        else abs(a - b) <= max(2.001 * 10.0**-digits, 0.03 * abs(a))
+    )
 
 
 # ------------------------------------------------------------------------------------------------ sessions
@@ -304,7 +317,8 @@ def in_folder(folder: Path) -> Iterator[None]:
     os.environ.update(COLUMNS=str(COLUMNS), NO_COLOR="1")
     os.environ.pop("ZCBENCH_RUNS", None)
     try:
-        with torchvision_importable():
+        with torchvision_importable(), warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of libraries, at their import
             yield
     finally:
         os.chdir(before)
@@ -325,7 +339,7 @@ def run_page(page: Path, *, all_of_it: bool = False) -> list[tuple[Block, str]]:
     session, printed, found = Session(all_of_it=all_of_it), None, []
     for block in blocks_of(page):
         if block.is_output:
-            if printed is not None and "not run" not in block.comments:
+            if printed is not None:
                 found.append((block, printed))
             printed = None
         elif block.language == "python" or block.is_shell or block.title:
@@ -358,7 +372,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as folder, in_folder(Path(folder).resolve()):
             outputs = run_page(page, all_of_it=options.all)
         for block, printed in outputs:
-            if not same_output(block.text, printed):
+            if not shows(block, printed):
                 differ += 1
                 sys.stdout.write(f"{block} shows another output:\n{printed}\n")
         if options.write:

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 #: modules with a reference page of their public names
 PACKAGES = (
-    "types", "metrics", "probe", "proxies", "predictors", "encodings", "ensembles", "curves", "scorers", "search",
-    "supernets", "spaces", "datasets", "batches", "runs", "records", "evaluation", "leaderboards", "executors", "testing",
-    "errors",
+    "types", "metrics", "probe", "proxies", "comparison", "predictors", "encodings", "ensembles", "curves", "scorers",
+    "search", "supernets", "spaces", "datasets", "batches", "runs", "records", "evaluation", "leaderboards",
+    "executors", "testing", "errors",
 )  # fmt: skip
 #: pages of the site that are files of the repository outside docs/
 OUTSIDE = {
@@ -55,6 +55,13 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     place = page.file.src_uri
     source = next((file for file, at in OUTSIDE.items() if at == place), f"docs/{place}")
     return with_links(markdown, source, place)
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Drop the scripts that load formulas and diagrams from the network in pages of notebooks, which have neither."""
+    return re.sub(
+        r"<script\b(?:(?!</script>).)*?(?:cdnjs|mathjax)(?:(?!</script>).)*</script>", "", html, flags=re.S | re.I
+    )
 
 
 # ---------------------------------------------------------------------------------------------- pages
@@ -154,9 +161,11 @@ def _proxy_lines(info: Any) -> list[str]:
     first, _, rest = (inspect.getdoc(info.function) or "").partition("\n\n")
     rest = re.split(r"^(?:Args|Raises|Returns|Example):$", _plain(rest), flags=re.M)[0].strip()
     facts = [f"cost {info.cost}", "with labels" if info.needs_labels else "without labels"]
-    facts.append(f"for {', '.join(sorted(info.domains)) if not isinstance(info.domains, str) else info.domains} networks")
+    facts.append(
+        f"for {', '.join(sorted(info.domains)) if not isinstance(info.domains, str) else info.domains} networks"
+    )
     lines = [f"### {info.name}", "", _escaped(_plain(first)), ""]
-    lines += [f"```text\n{rest}\n```", ""] if rest else []
+    lines += [_escaped(rest), ""] if rest else []
     return [*lines, f"{_escaped(info.reference)}. {'; '.join(facts).capitalize()}.".replace("..", "."), ""]
 
 

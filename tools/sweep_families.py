@@ -1,7 +1,7 @@
-"""Score small networks of many families with every proxy, and write what comes of it to docs/families.md.
+"""Score small networks of many families with every proxy, and write the results to docs/families.md.
 
     python tools/sweep_families.py --out docs/families.md            # all families, in about 25 minutes on one core
-    python tools/sweep_families.py 'transformers:*' --alone          # each proxy also by itself; prints what is wrong
+    python tools/sweep_families.py 'transformers:*' --alone          # each proxy also alone; prints what is wrong
 
 Every family is scored twice with one seed, in a worker process, with a time limit for each score.
 """
@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))  # where it is run from another folder
+sys.path.insert(0, str(Path(__file__).parent))  # if it is run from another folder
 
 from _families import FAMILIES, UNSEEN_ATTENTION, UNTRAINABLE, WITHOUT_ATTENTION, built
 
@@ -27,28 +27,28 @@ from zcbench._workers import Begin, in_parallel
 from zcbench.proxies import resolve
 from zcbench.types import Batch, Score, Status
 
-#: how often a family is scored: all proxies in one call, the same again, and each proxy in a call of its own
+#: how a family is scored: all proxies in one call, the same again, and each proxy in a separate call
 TOGETHER, AGAIN, ALONE = "together", "again", "alone"
-#: stands among the proxies for the number of parameters that can be trained, counted here
+#: entry among the proxies for the number of trainable parameters, counted here
 COUNTED = "counted here"
-#: what a Python or torch error looks like where a sentence is expected
+#: appearance of a Python or torch error in place of a sentence
 _RAW = re.compile(r"^\w*(Error|Exception)\b")
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """What the worker process does: a task is "how family"."""
+    """The work of the worker process: a task is "how family"."""
 
     imports: tuple[str, ...] = ()
 
     def prepare(self) -> None:
-        """One thread, as everywhere that values are compared."""
+        """Use one thread, as for all compared values."""
         import torch
 
         torch.set_num_threads(1)
 
     def lost(self, status: Status, reason: str, seconds: float) -> Score:
-        """The score of a proxy whose process died or took too long."""
+        """Return the score of a proxy whose process died or exceeded the time limit."""
         return Score(None, status, seconds, reason)
 
     def results(self, key: str, parts: Sequence[str], begin: Begin = str) -> Iterator[tuple[str, Score]]:
@@ -73,8 +73,8 @@ class Found:
     """Scores of one family.
 
     Attributes:
-        key: of the family.
-        scores: by how they were made, then by proxy.
+        key: key of the family.
+        scores: by the way of scoring, then by proxy.
     """
 
     key: str
@@ -82,12 +82,12 @@ class Found:
 
     @property
     def counts(self) -> Counter[str]:
-        """How many scores there are by status."""
+        """Number of scores by status."""
         return Counter(str(score.status) for label, score in self.scores[TOGETHER].items() if label != COUNTED)
 
     @property
     def problems(self) -> list[str]:
-        """What is wrong, each in one line."""
+        """Describe what is wrong, each problem in one line."""
         first, found = self.scores[TOGETHER], []
         name = self.key.split(":")[1]
         for label, score in first.items():
@@ -113,9 +113,10 @@ class Found:
 
 
 def _equal(a: Score, b: Score, *, exactly: bool) -> bool:
-    """Whether two scores are equal.
+    """Return whether two scores are equal.
 
-    Alone, torch may take a kernel for no gradients, with other last digits; az_progressivity is a difference of such.
+    With a single proxy, torch may choose a kernel without gradients, with different last digits; az_progressivity is a
+    difference of such numbers.
     """
     if a.value is None or b.value is None or exactly:
         return (a.value, a.status) == (b.value, b.status)
@@ -125,12 +126,12 @@ def _equal(a: Score, b: Score, *, exactly: bool) -> bool:
 def sweep(
     families: Iterable[str], proxies: Iterable[str] = ("all",), *, alone: bool = False, timeout: float = 60.0
 ) -> Iterator[Found]:
-    """Score families one after another, in one process besides this one.
+    """Score families one after another, in one process in addition to this one.
 
     Args:
         families: keys of ``FAMILIES``.
         proxies: names or patterns.
-        alone: whether each proxy is also scored in a call of its own.
+        alone: whether each proxy is also scored in a separate call.
         timeout: seconds for each score.
     """
     labels = tuple(info.label for info in resolve(proxies))
@@ -148,7 +149,7 @@ def sweep(
 
 
 def page(results: Sequence[Found], command: str) -> str:
-    """The page of the docs: counts by family, and what is not measured."""
+    """Return the page of the docs: counts by family, and unmeasured combinations with reasons."""
     total = sum((one.counts for one in results), Counter[str]())
     lines = [
         "# Families of networks",
@@ -201,7 +202,7 @@ def main() -> int:
         "families", nargs="*", default=["*"], help="patterns of keys such as transformers:bert:classify"
     )
     parser.add_argument("--proxies", default="all")
-    parser.add_argument("--alone", action="store_true", help="score each proxy also in a call of its own")
+    parser.add_argument("--alone", action="store_true", help="score each proxy also in a separate call")
     parser.add_argument("--timeout", type=float, default=60.0, metavar="SECONDS", help="for each score")
     parser.add_argument("--out", type=Path, help="file to write the page to")
     options = parser.parse_args()

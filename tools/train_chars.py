@@ -1,16 +1,16 @@
 """Train the embedded benchmarks chars-rnn and chars-bert: small language models on the text of Python's help().
 
-    python tools/train_chars.py train rnn    # resumes where it was killed; rows go to work/chars-rnn; --part 0/2
+    python tools/train_chars.py train rnn    # resumes after a kill; rows are in work/chars-rnn; --part 0/2
     python tools/train_chars.py pack rnn     # writes zcbench/datasets/data/chars-rnn.npz
     python tools/train_chars.py row rnn 17   # trains the 17th row of the table again and compares
     python tools/train_chars.py recipe rnn   # how the recipe was chosen
     python tools/train_chars.py describe rnn # the figures of docs/cards/chars-rnn.md
 
 ``rnn``: recurrent cells of NAS-Bench-NLP's space predict the next character. ``bert``: encoders of the FlexiBERT space
-predict characters that are hidden.
+predict masked characters.
 
-The seeds of one recurrent cell train side by side: linear maps and embeddings get one more dimension, of seeds, and the
-many small operations of a cell are paid once.
+The seeds of one recurrent cell train in parallel: linear maps and embeddings get an additional dimension for seeds,
+which shares the overhead of a cell's many small operations.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ from zcbench.datasets._text import load_text
 from zcbench.spaces import get_space
 from zcbench.types import Architecture, SearchSpace
 
-#: architectures in the frozen random order
+#: architectures in the fixed random order
 POOL = 700
 
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """What training does; :data:`RECIPES` are the benchmarks'."""
+    """Settings of training; :data:`RECIPES` are the benchmarks'."""
 
     steps: int
     lr: float
@@ -50,9 +50,9 @@ class Recipe:
     warmup: float = 0.1
     weight_decay: float = 0.01
     clip: float = 1.0
-    #: the learning rate stays for this part of training, then falls linearly to nothing
+    #: the learning rate is constant for this part of training, then decreases linearly to zero
     plateau: float = 0.5
-    #: how often validation NLL is measured; test NLL at the end only
+    #: number of measurements of validation NLL; test NLL is measured only at the end
     evaluations: int = 10
     #: part of the characters that a masked language model has to predict
     hidden: float = 0.15
@@ -67,18 +67,18 @@ CANDIDATES = {
         "lr .003, 400 steps": Recipe(steps=400, lr=0.003, hidden=0.3),
     },
 }
-#: a network whose loss is not finite for so many steps in a row has diverged
+#: a network whose loss is not finite for this many consecutive steps has diverged
 PATIENCE = 10
-#: blocks of the validation part that a curve is measured on
+#: number of blocks of the validation part for a curve
 CURVE_BLOCKS = 4
 
 
 class Chars(Maker):
-    """Language models of a kind.
+    """Language models of one kind.
 
     Args:
         kind: "rnn" or "bert".
-        recipe: what training does; the benchmark's own by default.
+        recipe: settings of training; the benchmark's own by default.
         table: file of the table; the committed one by default.
     """
 
@@ -100,7 +100,7 @@ class Chars(Maker):
         return get_space(self.name)
 
     def order(self) -> list[Architecture]:
-        """Different networks that run."""
+        """Return different networks that run."""
         space = self.space
         rng = np.random.default_rng(stable_seed("chars", self.kind))
         found: dict[Architecture, None] = {}
@@ -111,7 +111,7 @@ class Chars(Maker):
         return list(found)
 
     def train(self, architecture: Architecture, seeds: Sequence[int], recipe: Any) -> dict[str, list[Any]]:
-        """Curve of validation NLL ``[seed][evaluation]``, test NLL ``[seed]``; nan where training diverged."""
+        """Return the curve of validation NLL ``[seed][evaluation]``, test NLL ``[seed]``; nan if training diverged."""
         if self.kind == "rnn":
             return train_stack(self.kind, architecture, seeds, recipe)
         parts = [train_stack(self.kind, architecture, [seed], recipe) for seed in seeds]
@@ -119,9 +119,9 @@ class Chars(Maker):
 
 
 def runs(architecture: Architecture) -> bool:
-    """Whether a recurrent cell carries a text of the training length without blowing up, weights as they are drawn.
+    """Return whether a recurrent cell with new weights processes a text of the training length without overflow.
 
-    Sums and products of states without an activation between grow without bound in about four cells of ten.
+    In about four cells of ten, sums and products of states without an activation in between grow without bound.
     """
     text, recipe = load_text(), RECIPES["rnn"]
     torch.manual_seed(stable_seed("chars runs", architecture.key))
@@ -137,7 +137,7 @@ def runs(architecture: Architecture) -> bool:
 
 
 class StackedLinear(nn.Module):
-    """Linear layers side by side: ``(seeds, …, c_in)`` to ``(seeds, …, c_out)``."""
+    """Parallel linear layers: ``(seeds, …, c_in)`` to ``(seeds, …, c_out)``."""
 
     def __init__(self, layers: Sequence[nn.Linear]) -> None:
         super().__init__()
@@ -145,34 +145,34 @@ class StackedLinear(nn.Module):
         self.bias = nn.Parameter(torch.stack([layer.bias.detach() for layer in layers]))
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(seeds, …, c_in)`` to ``(seeds, …, c_out)``."""
+        """Map ``(seeds, …, c_in)`` to ``(seeds, …, c_out)``."""
         flat = x.flatten(1, -2)
         return torch.baddbmm(self.bias[:, None], flat, self.weight.transpose(1, 2)).unflatten(1, x.shape[1:-1])
 
 
 class StackedEmbedding(nn.Module):
-    """Embeddings side by side: ``(seeds, …)`` to ``(seeds, …, c)``."""
+    """Parallel embeddings: ``(seeds, …)`` to ``(seeds, …, c)``."""
 
     def __init__(self, layers: Sequence[nn.Embedding]) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.stack([layer.weight.detach() for layer in layers]))
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """``(seeds, …)`` to ``(seeds, …, c)``."""
+        """Map ``(seeds, …)`` to ``(seeds, …, c)``."""
         seeds, words = self.weight.shape[:2]
         offset = torch.arange(seeds).view(-1, *[1] * (tokens.ndim - 1)) * words
         return F.embedding(tokens + offset, self.weight.flatten(0, 1))
 
 
 def side_by_side(modules: list[Any]) -> nn.Module | None:
-    """One module with a dimension of seeds; None if it has no weights."""
+    """Return one module with a dimension of seeds; None if it has no weights."""
     if isinstance(modules[0], nn.Linear):
         return StackedLinear(modules)
     return StackedEmbedding(modules) if isinstance(modules[0], nn.Embedding) else None
 
 
 def language_models(networks: Sequence[nn.Module]) -> nn.Module:
-    """Equal recurrent language models with different weights as one over inputs ``(seeds, batch, length)``."""
+    """Combine equal language models with different weights into one, for inputs ``(seeds, batch, length)``."""
     whole: Any = stacked(networks, side_by_side)
     whole.decoder.weight = whole.encoder.weight  # tied, as in the networks
     return whole  # type: ignore[no-any-return]
@@ -182,7 +182,7 @@ def language_models(networks: Sequence[nn.Module]) -> nn.Module:
 
 
 def losses(kind: str, network: nn.Module, tokens: Tensor, hidden: Tensor | None, mask: int) -> Tensor:
-    """Mean negative log-likelihood per seed ``(seeds,)`` of ``tokens`` ``(seeds, batch, length + 1)``."""
+    """Return the mean negative log-likelihood per seed ``(seeds,)`` of ``tokens`` ``(seeds, batch, length + 1)``."""
     if kind == "rnn":
         logits, targets = network(tokens[..., :-1]), tokens[..., 1:]
         return F.cross_entropy(logits.flatten(0, -2), targets.flatten(), reduction="none").view(len(tokens), -1).mean(1)
@@ -237,7 +237,7 @@ def _windows(generator: np.random.Generator, blocks: NDArray[np.int64], recipe: 
 
 
 def _clip(parameters: Sequence[nn.Parameter], largest: float, seeds: int) -> None:
-    """Scale gradients to a norm of at most ``largest``, each seed's by itself; those that overflowed count as zero."""
+    """Scale each seed's gradients to a norm of at most ``largest``; gradients that overflowed become zero."""
     gradients = [p.grad for p in parameters if p.grad is not None]
     views = [g.view(seeds, -1) if seeds > 1 or g.shape[0] == 1 else g.view(1, -1) for g in gradients]
     norm = torch.stack([view.square().sum(1) for view in views]).sum(0).sqrt()
@@ -248,7 +248,7 @@ def _clip(parameters: Sequence[nn.Parameter], largest: float, seeds: int) -> Non
 
 @torch.no_grad()
 def evaluate(kind: str, network: nn.Module, blocks: NDArray[np.int64], recipe: Recipe, seeds: int) -> list[float]:
-    """NLL per character and seed, in windows of the training length."""
+    """Return NLL per character and seed, in windows of the training length."""
     count = (blocks.shape[1] - 1) // recipe.length
     starts = np.arange(count) * recipe.length
     tokens = torch.from_numpy(blocks[:, starts[:, None] + np.arange(recipe.length + 1)].reshape(-1, recipe.length + 1))

@@ -1,13 +1,13 @@
 """Train the embedded benchmark digits-201: every cell, several seeds, on scikit-learn's digits.
 
-    python tools/train_digits201.py train     # resumes where it was killed; rows go to work/digits-201; --part 0/2
+    python tools/train_digits201.py train     # resumes after a kill; rows are in work/digits-201; --part 0/2
     python tools/train_digits201.py pack      # writes zcbench/datasets/data/digits201.npz
     python tools/train_digits201.py row "|nor_conv_3x3~0|+|…|"  # trains one cell again and compares
     python tools/train_digits201.py recipe    # how the recipe was chosen
     python tools/train_digits201.py describe  # the figures of docs/cards/digits-201.md
 
-The seeds of one cell train side by side: the networks become one network whose convolutions are grouped by seed
-(batch norm, pooling and the sum of losses keep groups apart by nature), which costs half of training them in turn.
+The seeds of one cell train in parallel: the networks become one network whose convolutions are grouped by seed (batch
+norm, pooling and the sum of losses do not mix groups), which costs half of training them one after the other.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from zcbench.types import Architecture
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """What training does; :data:`RECIPE` is the benchmark's."""
+    """Settings of training; :data:`RECIPE` is the benchmark's."""
 
     channels: int = 16
     epochs: int = 12
@@ -44,7 +44,7 @@ class Recipe:
     lr: float = 0.003
     warmup: float = 0.1
     weight_decay: float = 0.01
-    momentum: float = 0.9  # of SGD
+    momentum: float = 0.9  # momentum of SGD
     bn_momentum: float = 0.3
     optimizer: str = "adamw"
 
@@ -55,7 +55,7 @@ EVAL_BATCH = 64
 
 
 def space_of(recipe: Recipe) -> NASBench201Space:
-    """The search space with the recipe's width."""
+    """Return the search space with the recipe's width."""
     return NASBench201Space("digits-201", channels=recipe.channels, cells_per_stage=1, stages=2, in_channels=1)
 
 
@@ -91,7 +91,7 @@ class Digits201(Maker):
         return space_of(self.recipe)
 
     def order(self) -> list[Architecture]:
-        """One cell of each functional class: fewest convolutions (no dead ones), then first in iteration order."""
+        """Return one cell of each functional class: fewest convolutions (none dead), then first in iteration order."""
         space = self.space
         best: dict[str, tuple[int, int, Architecture]] = {}
         for position, cell in enumerate(space):
@@ -104,15 +104,15 @@ class Digits201(Maker):
         return [cells[i] for i in np.random.RandomState(201).permutation(len(cells))]
 
     def table_order(self) -> Iterator[Architecture]:
-        """All cells, in the order of the space."""
+        """Yield all cells, in the order of the space."""
         return iter(self.space)
 
     def train(self, architecture: Architecture, seeds: Sequence[int], recipe: Any) -> dict[str, list[Any]]:
-        """Hits (counts) and mean NLL of both parts that are held out, each ``[seed][epoch]``."""
+        """Return hits (counts) and mean NLL of both held-out parts, each ``[seed][epoch]``."""
         return train_cell(architecture, seeds, recipe)
 
     def others(self, architectures: Sequence[Architecture]) -> Mapping[str, NDArray[np.float64]]:
-        """What NAS-Bench-201 measured for the same cells on CIFAR-10, if its table is at hand."""
+        """Return NAS-Bench-201's results of the same cells on CIFAR-10, if its table is available."""
         try:
             table = get_benchmark("nasbench201")
         except DataMissingError:
@@ -125,7 +125,7 @@ class Digits201(Maker):
 
 
 class GroupedLinear(nn.Module):
-    """Several linear layers side by side: ``(batch, seeds * c_in)`` to ``(batch, seeds, c_out)``."""
+    """Parallel linear layers: ``(batch, seeds * c_in)`` to ``(batch, seeds, c_out)``."""
 
     def __init__(self, layers: Sequence[nn.Linear]) -> None:
         super().__init__()
@@ -133,13 +133,13 @@ class GroupedLinear(nn.Module):
         self.bias = nn.Parameter(torch.stack([layer.bias.detach() for layer in layers]))
 
     def forward(self, x: Tensor) -> Tensor:
-        """From ``(batch, seeds * c_in)`` to logits ``(batch, seeds, c_out)``."""
+        """Map ``(batch, seeds * c_in)`` to logits ``(batch, seeds, c_out)``."""
         grouped = x.unflatten(1, (self.weight.shape[0], -1))
         return torch.einsum("bsi,soi->bso", grouped, self.weight) + self.bias
 
 
 def grouped(modules: list[Any]) -> nn.Module | None:
-    """One module over the channels of all of them; None if it has no weights."""
+    """Return one module over the channels of all modules; None if it has no weights."""
     first, count = modules[0], len(modules)
     if isinstance(first, nn.Linear):
         return GroupedLinear(modules)
@@ -172,7 +172,7 @@ def train_cell(cell: Architecture, seeds: Sequence[int], recipe: Recipe = RECIPE
         lambda: space.build(cell, num_classes=10), [stable_seed("digits-201 init", cell.key, seed) for seed in seeds]
     )
     generators = [
-        np.random.RandomState(stable_seed("digits-201 order", cell.key, seed) % 2**32)  # takes no larger ones
+        np.random.RandomState(stable_seed("digits-201 order", cell.key, seed) % 2**32)  # larger seeds are not allowed
         for seed in seeds
     ]
     network = stacked(networks, grouped).to(memory_format=torch.channels_last)
@@ -189,9 +189,9 @@ def train_stack(
 
     Args:
         network: from images ``(batch, seeds, 8, 8)`` to logits ``(batch, seeds, classes)``.
-        generators: of the order of images and of shifts, one for each network.
+        generators: random generators for the order of images and for shifts, one for each network.
         recipe: epochs, batch, lr, warmup, weight_decay, momentum, bn_momentum and optimizer.
-        clip: called when the gradients are there.
+        clip: called after the gradients are computed.
 
     Returns:
         By column ``[seed][epoch]``.
@@ -237,7 +237,7 @@ def train_stack(
 
 
 def optimizer_of(network: nn.Module, recipe: Any) -> torch.optim.Optimizer:
-    """AdamW, or SGD with Nesterov's momentum."""
+    """Return AdamW, or SGD with Nesterov's momentum."""
     settings = {"lr": recipe.lr, "weight_decay": recipe.weight_decay, "foreach": True}
     if recipe.optimizer == "adamw":
         return torch.optim.AdamW(network.parameters(), **settings)  # type: ignore[arg-type]
@@ -267,8 +267,8 @@ class HeldOut:
         self.n_valid = len(digits["valid"].targets)
 
     def __call__(self) -> dict[str, list[float]]:
-        """Hits and mean NLL by seed."""
-        # Small chunks stay in the cache: 2.5 times faster than one pass over all.
+        """Return hits and mean NLL by seed."""
+        # Small chunks stay in the cache, which is 2.5 times faster than one pass over all.
         log_p = F.log_softmax(torch.cat([self.network(x) for x in self.inputs.split(EVAL_BATCH)]), dim=2)
         nll = -log_p[torch.arange(len(self.labels)), :, self.labels]
         hits = log_p.argmax(2) == self.labels[:, None]
@@ -280,7 +280,7 @@ class HeldOut:
 
 
 def shifts(images: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
-    """Images ``(n, 1, 8, 8)`` moved by at most one pixel, nine times ``(n, 8, 8)``; the background comes in."""
+    """Yield images ``(n, 1, 8, 8)`` shifted by at most one pixel, nine times ``(n, 8, 8)``, filled with background."""
     padded = np.pad(images[:, 0], ((0, 0), (1, 1), (1, 1)), constant_values=images.min())
     for dy, dx in itertools.product(range(3), range(3)):
         yield padded[:, dy : dy + 8, dx : dx + 8]

@@ -1,14 +1,14 @@
-"""Train the embedded benchmarks of the elastic spaces: subnets by themselves, several seeds, on scikit-learn's digits.
+"""Train the embedded benchmarks of the elastic spaces: stand-alone subnets, several seeds, on scikit-learn's digits.
 
-    python tools/train_elastic.py train mobilenet      # resumes where it was killed; --part 0/2; also: transformer
+    python tools/train_elastic.py train mobilenet      # resumes after a kill; --part 0/2; also: transformer
     python tools/train_elastic.py pack mobilenet       # writes zcbench/datasets/data/elastic-mobilenet.npz
     python tools/train_elastic.py row mobilenet 0      # trains one row again and compares
     python tools/train_elastic.py recipe mobilenet     # how the recipe was chosen
     python tools/train_elastic.py describe mobilenet   # the figures of docs/cards/elastic-mobilenet.md
 
-These are the ground truth of supernets: what a subnet reaches without the others. Images, augmentation and held-out
-parts are those of digits-201. The seeds of one MobileNet train side by side, grouped; those of a transformer one after
-another.
+These are the ground truth of supernets: the results of a subnet that is trained alone. Images, augmentation and
+held-out parts are those of digits-201. The seeds of one MobileNet train in parallel, grouped; those of a transformer
+one after another.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from zcbench.types import Architecture, SearchSpace
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """What training does."""
+    """Settings of training."""
 
     epochs: int = 20
     batch: int = 64
@@ -41,11 +41,11 @@ class Recipe:
     bn_momentum: float = 0.3
     optimizer: str = "sgd"
     clip: float = 5.0
-    momentum: ClassVar[float] = 0.9  # of SGD
+    momentum: ClassVar[float] = 0.9  # momentum of SGD
 
 
 class Elastic(Maker):
-    """Subnets of an elastic space in a frozen random order, the largest and the smallest first."""
+    """Subnets of an elastic space in a fixed random order, the largest and the smallest first."""
 
     seeds = (0, 1, 2, 3)
     columns: ClassVar[Mapping[str, Any]] = {
@@ -66,14 +66,14 @@ class Elastic(Maker):
         return get_space(self.name)
 
     def order(self) -> list[Architecture]:
-        """All of the space."""
+        """Return the whole space."""
         space: Any = self.space
         ends = [space.largest, space.smallest]
         rest = [one for one in space if one not in ends]
         return ends + [rest[i] for i in np.random.RandomState(16).permutation(len(rest))]
 
     def train(self, architecture: Architecture, seeds: Sequence[int], recipe: Any) -> dict[str, list[Any]]:
-        """Hits (counts) and mean NLL of both parts that are held out, each ``[seed][epoch]``."""
+        """Return hits (counts) and mean NLL of both held-out parts, each ``[seed][epoch]``."""
         if self.name == "elastic-mobilenet":
             return _trained(self.space, architecture, seeds, recipe)
         each = [_trained(self.space, architecture, [seed], recipe) for seed in seeds]
@@ -81,7 +81,7 @@ class Elastic(Maker):
 
 
 class _Several(nn.Module):
-    """Logits ``(batch, seeds, classes)``, of one network too."""
+    """Logits ``(batch, seeds, classes)``, also of a single network."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -102,11 +102,11 @@ def _trained(space: SearchSpace, one: Architecture, seeds: Sequence[int], recipe
 
 
 def _alone(_: list[Any]) -> None:
-    """Merge nothing: one network stays as it is."""
+    """Merge nothing: one network is unchanged."""
 
 
 def _clipped(network: nn.Module, seeds: int, most: float) -> Callable[[], object]:
-    """Clip the gradient of each seed's network by its own norm, grouped or not."""
+    """Return a function that clips the gradient of each seed's network by its own norm, grouped or not."""
 
     def clip() -> None:
         parts = [p.grad.unflatten(0, (seeds, -1)) for p in network.parameters() if p.grad is not None]

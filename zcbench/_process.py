@@ -62,7 +62,7 @@ def _end_after_parent() -> None:
 
 
 def machine_memory() -> int:
-    """Bytes of memory in this machine, or what nothing needs where that is not known."""
+    """Return the bytes of memory in this machine, or 2**50 if they are unknown."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):

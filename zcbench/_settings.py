@@ -53,7 +53,8 @@ def _read(name: str, key: str, text: str, default: Any) -> Any:
     if kind is float and _FLOAT.fullmatch(text):
         return float(text)
     if kind in (bool, int, float):
-        raise InvalidInputError(f"{name}:{key}={text}: {shown(text)} is not a {kind.__name__} like {default!r}.")
+        wanted = {bool: "true or false", int: "a whole number", float: "a number"}[kind]
+        raise InvalidInputError(f"{name}:{key}={text}: {shown(text)} is not {wanted}: write it like {default!r}.")
     return text
 
 

@@ -1,7 +1,7 @@
 """The exceptions of zcbench: each message says in one sentence what is wrong and what to do.
 
-The command line prints ``str(error)`` of a :class:`ZcbenchError` and exits with status 1; any other exception is a
-defect of zcbench.
+The command line prints ``str(error)`` of a :class:`ZcbenchError` and exits with a status of
+``zcbench/cli/_status.py``; any other exception is a defect of zcbench.
 """
 
 from __future__ import annotations
@@ -88,7 +88,15 @@ class MissingDependencyError(ZcbenchError, ImportError):
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
         wanted = f'"zcbench[{extra}]"' if extra else package
-        super().__init__(f"{purpose} needs the package {package!r}, which is not installed: run  pip install {wanted}")
+        super().__init__(f"{purpose} needs the package {package!r}, {_NOT_INSTALLED}{wanted}")
+
+
+_NOT_INSTALLED = "which is not installed: run  pip install "
+
+
+def names_missing_package(reason: str) -> bool:
+    """Return whether a stored reason says that an optional package was missing, which installing it changes."""
+    return _NOT_INSTALLED in reason
 
 
 class StoreError(ZcbenchError, OSError):

@@ -143,7 +143,7 @@ def test_what_cannot_be_imported(tmp_path):
     refused(archive(damaged), DataCorruptError, "whole number of records")
     with pytest.raises(DataMissingError, match="does not exist"):
         import_batch("cifar10", tmp_path / "absent")
-    with pytest.raises(InvalidInputError, match="digits has no images to get: choose cifar10 or cifar100"):
+    with pytest.raises(InvalidInputError, match="digits has no images to download: choose cifar10 or cifar100"):
         import_batch("digits", tmp_path)
 
 

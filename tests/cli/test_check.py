@@ -29,7 +29,7 @@ def test_on_the_command_line(tmp_path, capsys):
             "registers no proxy, predictor, searcher, curve predictor or signal that was not there before"
             in capsys.readouterr().err
         )
-        assert main(["check", "t-mime"]) == 1
+        assert main(["check", "t-mime"]) == 2
         assert "did you mean 't-mine'" in capsys.readouterr().err
 
 
@@ -129,7 +129,7 @@ def test_a_supernet_of_a_file(tmp_path, capsys):
     (report,) = json.loads(capsys.readouterr().out)
     assert next(c["check"] for c in report["checks"] if c["status"] == "failed") == "subnets"
     for text, said in (
-        ("supernet = 3\ninputs = 3", "a int is no supernet"),
+        ("supernet = 3\ninputs = 3", "a int is not a supernet"),
         (SUPERNET.replace("inputs =", "batch ="), "add  inputs = torch.randn(8"),
     ):
         path = tmp_path / f"wrong{len(text)}.py"

@@ -69,14 +69,14 @@ def test_runs_that_have_ended_are_no_mistake(cli, wide):
         (["none.csv", "--horizon", 9], "none.csv is not a file"),
         (["w.csv", "--horizon", "nan"], "a horizon of nan"),
         (["w.csv", "--horizon", 20, "--bounds", "0"], "write two numbers"),
-        (["w.csv", "--horizon", 20, "--bounds", "1,0"], "least and the greatest value"),
+        (["w.csv", "--horizon", 20, "--bounds", "1,0"], "smallest and the largest value"),
         (["w.csv", "--horizon", 20, "--at", "soon"], "write numbers separated by commas"),
-        (["w.csv", "--horizon", 20, "--at", "30"], "epoch 30 is asked for, and the horizon is 20"),
+        (["w.csv", "--horizon", 20, "--at", "30"], "epoch 30 is requested, but the horizon is 20"),
         (["w.csv", "--horizon", 20, "--above", "nan"], "give a number"),
-        (["w.csv", "--horizon", 20, "--above", "80"], "80 lies outside of the metric's range, 0 to 1"),
+        (["w.csv", "--horizon", 20, "--above", "80"], "80 lies outside the metric's range, 0 to 1"),
         (
             ["w.csv", "--horizon", 20, "--figure", "f.txt"],
-            "'f.txt' names no kind of image: let it end with one of .png",
+            "'f.txt' is not an image's name: use one of the suffixes .png",
         ),
         (["w.csv", "--horizon", 20, "--predictor", "lcpfm"], "lcpfn"),
         (["w.csv", "--horizon", 20, "--curve", "loss_*"], "no column matches 'loss_*'"),
@@ -90,7 +90,7 @@ def test_many_bad_runs_do_not_flood(cli, place):
     """Those of one kind are told in one line, and of many kinds ten."""
     (place / "m.csv").write_text("model,e1,e2\n" + "".join(f"r{k},3{k},4{k}\n" for k in range(50)))
     result = cli("curves", "predict", "m.csv", "--horizon", 9)
-    assert "'r0' and 49 other runs have no forecast: values reach from 30 to 40: give --bounds" in result.sentence
+    assert "'r0' and 49 other runs have no forecast: values range from 30 to 40: give --bounds" in result.sentence
     words = [f"{chr(97 + k)}{chr(97 + j)}" for k in range(5) for j in range(10)]
     (place / "m.csv").write_text("model,e1,e2\n" + "".join(f"{word},.1,x{word}\n" for word in words))
     result = cli("curves", "predict", "m.csv", "--horizon", 9)

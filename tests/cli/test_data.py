@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from cifar_files import archive, binary_files, pickled_files, put, random_images
 
 import zcbench
 from zcbench.datasets import _load
@@ -72,3 +73,46 @@ def test_progress_does_not_run_into_the_message(cli, monkeypatch):
     result = cli("data", "get", "nasbenchmacro")
     assert result.status == 1
     assert result.err == "\r1.0 of 4.0 MB (25 %)\nzcbench: the connection broke.\n"
+
+
+@pytest.fixture
+def no_images(place, monkeypatch):
+    """A machine without images."""
+    monkeypatch.setenv("HOME", str(place))
+    for name in ("HF_HOME", "HF_HUB_CACHE", "HF_DATASETS_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    return place
+
+
+def test_images_are_listed_with_the_places_that_are_searched(cli, no_images):
+    rows = json.loads(cli("data", "--json").out)["samples"]
+    assert rows[0] == {"batch": "cifar10", "images": "missing", "count": None, "source": "zcbench data get cifar10"}
+    put(no_images / "data", binary_files("cifar10", *random_images("cifar10")))
+    rows = json.loads(cli("data", "--json").out)["samples"]
+    assert rows[0] == {"batch": "cifar10", "images": "here", "count": 20, "source": "data/cifar-10-batches-bin"}
+    out = cli("data").out
+    assert "The images of cifar100 are searched in this order:" in out
+    assert "cifar-100-binary or cifar-100-python in data, this folder" in out
+
+
+def test_an_archive_is_imported(cli, no_images):
+    images = random_images("cifar100")
+    no_images.joinpath("x.tar.gz").write_bytes(archive(pickled_files("cifar100", *images)))
+    result = cli("data", "import", "cifar100", "x.tar.gz")
+    assert result.status == 0
+    assert result.out.startswith("20 images: ")
+    assert zcbench.get_batch("cifar100", 20).provenance == "cifar100/train/20 of 20/seed 0"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["import", "cifar10", "absent.tar.gz"], "absent.tar.gz does not exist: give the authors' archive or folder."),
+        (["import", "cifar10", "a", "b"], "cifar10: give one archive or folder, not 2 files."),
+        (["get", "cifar"], "did you mean 'cifar10' or 'cifar100'?"),
+    ],
+)
+def test_images_that_cannot_be_had(cli, no_images, words, message):
+    result = cli("data", *words)
+    assert result.status == 2
+    assert message in result.err.splitlines()[-1]

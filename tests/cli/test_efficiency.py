@@ -149,7 +149,7 @@ def test_ones_own_table_of_a_space(cli, place):
     [
         (("--predictors", "gpp"), "did you mean 'gp'"),
         (("--predictors", "gp:kernal=rbf"), "did you mean 'kernel'"),
-        (("--predictors", "gp:seed=x"), "'x' is not a int"),
+        (("--predictors", "gp:seed=x"), "'x' is not a whole number"),
         (("--predictors", "gp:encoding=proxies(a"), "brackets do not match"),
         (("--predictors", "gp", "--train-sizes", "10,many"), "write whole numbers"),
         (("--predictors", "gp", "--train-sizes", "9999"), "has only"),
@@ -235,7 +235,7 @@ def test_curves_of_ones_own_table(cli, place):
     words = ("--predictors", "sotl*,gcn", "--train-sizes", 10, "--seeds", 1, "--workers", 0)
     result = cli("run", "my.csv", "--target", "acc", "--curve", "loss *", *words)
     assert "sotl_e:encoding=curve(loss/2)" in result.out
-    assert "gcn at 10: no predictions" in result.out
+    assert "gcn is excluded because it does not apply" in result.out
     assert "1.000" in result.out
     wrong = cli("run", "my.csv", "--target", "acc", "--curve", "lss *", *words)
     assert "no column fits 'lss *'" in wrong.sentence

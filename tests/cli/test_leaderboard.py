@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -47,18 +49,135 @@ def test_on_the_terminal(cli, runs):
         assert "tau [95 % CI]" in text
 
 
-def test_ones_own_table_is_named(cli, runs, place):
-    (place / "my.csv").write_text("arch,acc\na,1\nb,2\n")
-    (place / "nets.py").write_text("import torch\n\ndef build(name):\n    return torch.nn.Linear(64, 10)\n")
-    words = ("--factory", "nets.py:build", "--data", "digits", "--proxies", "params", "--workers", 0)
-    assert cli("run", "my.csv", "--target", "acc", *words).status == 0
-    said = "is a table of your own: give its  zcbench run  command again, which scores nothing twice."
+@pytest.fixture
+def own(cli, runs, place):
+    """A table of numbers and candidates, run next to a benchmark."""
+    rows = [f"net{i},{'' if i > 11 else i},{(i * 7) % 5}" for i in range(14)]
+    (place / "my.csv").write_text("arch,acc,score\n" + "\n".join(rows) + "\n")
+    assert cli("run", "my.csv", "--target", "acc").status == 0
+    return place / "my.csv"
+
+
+def test_a_table_of_numbers_is_shown_as_benchmarks_are(cli, own, place):
     every = cli("leaderboard")
+    assert every.status == 0
+    assert "own-my@1: 12 architectures against acc" in every.out
     assert "4 architectures against" in every.out
-    assert f"own-my {said}" in every.err
-    for command in ("leaderboard", "efficiency"):
-        assert cli(command, "own-my").sentence == f"zcbench: own-my {said}"
-        assert cli(command, "my.csv").sentence == f"zcbench: my.csv {said}"
+    for name in ("own-my", "my.csv", "./my.csv", own):
+        result = cli("leaderboard", name)
+        assert (result.status, result.err.count("12 are trained")) == (0, 1)
+        assert " score " in result.out
+    result = cli("leaderboard", "my.csv", "--target", "score", "--out", "pages")
+    assert "own-my@1: 14 architectures against score" in result.out
+    written = [(place / "pages" / f"own-my.{suffix}").read_text() for suffix in ("csv", "md", "html")]
+    assert all("acc" in text and str(place) not in text for text in written)
+    assert "2 are candidates" not in written[1]
+    assert "2 are candidates" in cli("leaderboard", "my.csv", "--json").out
+
+
+def test_networks_and_columns_of_a_table(cli, own, place):
+    (place / "nets.py").write_text(
+        "import torch\n\ndef build(name):\n"
+        "    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 1 + int(name[3:])))\n"
+    )
+    words = ("--factory", place / "nets.py:build", "--data", "digits", "--proxies", "params", "--workers", 0)
+    assert cli("run", "my.csv", "--target", "acc", *words).status == 0
+    columns, networks = sorted(cli("leaderboard", "own-my").out.split("\n\n"), key=lambda text: "digits" in text)
+    assert " score " in columns
+    assert " params " in networks
+    assert "batch digits/train/64" in networks
+    assert cli("leaderboard", "own-my", "--out", "pages").status == 0
+    for path in [*(place / "pages").iterdir(), *(place / "runs" / "own-my").glob("*.json*")]:
+        if not path.name.startswith("."):
+            assert str(place) not in path.read_text(), path
+
+
+@pytest.mark.parametrize("command", ["leaderboard", "efficiency"])
+def test_a_table_that_moved_or_changed_takes_no_other_board_down(cli, own, place, command):
+    learn = ("--predictors", "bayesian_ridge", "--train-sizes", 5, "--seeds", 1, "--workers", 0)
+    if command == "efficiency":
+        cli("run", "digits-201", "--predictors", "bayesian_ridge:encoding=stats", "--limit", 20, *learn[2:])
+        cli("run", "my.csv", "--target", "acc", *learn)
+    own.rename(place / "other.csv")
+    every = cli(command)
+    assert every.status != 0
+    assert "digits-201@1" in every.out
+    assert "own-my: the table my.csv cannot be read, as it is not at my.csv any more" in every.err
+    assert cli(command, "own-my", "--source", "other.csv").status == 0
+    text = (place / "other.csv").read_text()
+    for changed, said in {
+        text + "net99,1,2\n": "15 rows instead of 14",
+        text.replace("score", "sum"): "other columns",
+        text.replace("net3,3", "net3,4"): "other values",
+    }.items():
+        own.write_text(changed)
+        every = cli(command)
+        assert every.status != 0
+        assert "digits-201@1" in every.out
+        assert f"own-my: the table my.csv has changed since it was run and has {said}: run it again" in every.err
+    again = every.err.split("computed again,  ")[1].split()  # the advice works when it is typed
+    assert again[:2] == ["zcbench", "run"]
+    assert cli(*again[1:]).status == 0
+    assert cli(command).status == 0
+
+
+def test_the_store_that_does_not_know_a_table(cli, own, place):
+    (place / "new.csv").write_text("arch,acc\na,1\nb,2\n")
+    for name, said in {
+        "own-x": "the table own-x has not been run in runs, which has own-my: run  zcbench run PATH --target COLUMN",
+        "new.csv": "has not been run in runs, which has own-my: run  zcbench run new.csv --target COLUMN",
+        "mine.py": "unknown benchmark or track 'mine.py'",
+    }.items():
+        assert said in cli("leaderboard", name).sentence
+    for path in (place / "runs" / "own-my").iterdir():
+        path.unlink()
+    (place / "runs" / "own-my" / "x.table.json").write_text("{")
+    assert "x.table.json is damaged: delete it" in cli("leaderboard", "own-my").sentence
+    (place / "runs" / "own-my" / "x.table.json").write_text("{}")
+    assert "is of another version of zcbench" in cli("leaderboard", "own-my").sentence
+
+
+BENCHMARK = """
+import numpy as np
+import zcbench
+from zcbench.datasets import BenchmarkInfo, Table, register_benchmark
+from zcbench.types import Target
+
+def read():
+    names = [a.key for _, a in zip(range(9), zcbench.get_space("nasbench201"))]
+    values = {"acc": np.arange(9.0)[:, None]}
+    return Table(names, (Target("acc", "digits", True, "fraction"),), values, source="mine")
+
+register_benchmark(BenchmarkInfo("mine", "nasbench201", "Mine.", 9, 1, "CC0", "me", classes={"digits": 10},
+                                 embedded=read))
+"""
+
+
+def test_a_benchmark_that_a_file_registers(cli, runs, place):
+    """What is registered stays registered, so that the file is imported in a process of its own."""
+    (place / "mine.py").write_text(BENCHMARK)
+    names = [a.key for _, a in zip(range(5), zcbench.get_space("nasbench201"), strict=False)]
+    with runs.writer("mine") as writer:
+        for number, name in enumerate(names):
+            score = Score(number, Status.OK, 0.1)
+            writer.record(Record("mine@1", name, "params@1", 0, "digits/train/8 of 500/seed 0", score))
+    every = cli("leaderboard")
+    assert every.status != 0
+    assert "4 architectures against" in every.out
+    assert "unknown benchmark or track 'mine'" in every.err
+    assert "add  --import FILE.py" in every.err
+    words = [sys.executable, "-m", "zcbench", "leaderboard", "--import", "mine.py"]
+    shown = subprocess.run(words, capture_output=True, text=True, check=False, timeout=120)
+    assert shown.returncode == 0
+    assert "mine@1: 5 architectures" in shown.stdout
+
+
+def test_what_else_a_store_holds(cli, place):
+    words = ("--predictors", "bayesian_ridge:encoding=stats", "--limit", 20, "--train-sizes", 5, "--seeds", 1)
+    assert cli("run", "digits-201", *words, "--workers", 0).status == 0
+    assert cli("leaderboard").sentence == (
+        "zcbench: no scores are in runs, but trials of predictors are: see  zcbench efficiency"
+    )
 
 
 def test_json(cli, runs):

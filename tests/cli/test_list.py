@@ -31,11 +31,11 @@ def test_every_name_is_listed(cli, words, names):
 
 def test_what_is_said_of_a_proxy(cli):
     rows = {row["name"]: row for row in json.loads(cli("list", "--json").out)}
-    assert rows["snip"]["labels"] == "yes"
+    assert rows["snip"]["labels"] is True
     assert rows["params"] == {
         "name": "params",
         "cost": "static",
-        "labels": "no",
+        "labels": False,
         "better": "high",
         "domains": "any",
         "batch norm": "any",
@@ -103,7 +103,7 @@ def test_a_new_kind_is_listed_and_shown_because_it_stands_in_the_table(cli, monk
     for place in ("zcbench._kinds", "zcbench.cli.list", "zcbench.cli.show"):
         monkeypatch.setattr(f"{place}.KINDS", kinds)
     (row,) = json.loads(cli("list", "fruits", "--json").out)
-    assert row == {"name": "lemon", "version": "3", "paper": "Linnaeus", "summary": "It is sour."}
+    assert row == {"name": "lemon", "version": 3, "paper": "Linnaeus", "summary": "It is sour."}
     assert "fruit: lemon\nversion: 3\nreference: Linnaeus, Species plantarum\n" in cli("show", "fruit:lemon").out
     assert cli("show", "lemon").out == cli("show", "lemon", "--kind", "fruit").out
     assert show.KINDS is kinds

@@ -19,6 +19,7 @@ COMMANDS = (
     "run",
     "leaderboard",
     "efficiency",
+    "predict",
     "search",
     "score",
     "supernet",
@@ -132,7 +133,7 @@ def test_no_command_shows_what_to_try_first(cli, place, monkeypatch):
     assert (result.status, result.err) == (0, "")
     assert len(result.out.splitlines()) < 10 and max(map(len, result.out.splitlines())) <= 80
     shown = [shlex.split(re.split("   +", line.strip())[0]) for line in result.out.splitlines() if line[:2] == "  "]
-    assert [words[:2] for words in shown] == [["zcbench", name] for name in ("run", "score", "run", "check")]
+    assert [words[:2] for words in shown] == [["zcbench", name] for name in ("run", "score", "predict", "check")]
     for words in shown:
         parser, _ = package._parser([words[1]])
         assert parser.parse_args(words[1:]).command == words[1]

@@ -51,7 +51,7 @@ def test_errors(parser, capsys, words, message):
     ("words", "message"),
     [
         (["y"], "one argument too many: 'y'"),
-        (["--knd=x"], "unknown option --knd=x: did you mean --kind?"),
+        (["--knd=x"], "unknown option --knd: did you mean --kind?"),
         (["--hiddn"], "unknown option --hiddn: did you mean --kind?"),  # and not one that is not shown
     ],
 )

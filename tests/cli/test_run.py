@@ -64,7 +64,7 @@ def test_a_proxy_that_fails_is_named_and_the_rest_is_kept(cli, plugin):
     last = result.err.splitlines()[-1]
     assert last == (
         "zcbench: t-raises failed on 3 of 3 architectures: RuntimeError: no luck \\udc80. "
-        "Mend it and run again with --retry failed."
+        "Fix it and run again with --retry failed."
     )
     assert "params" in result.out
 

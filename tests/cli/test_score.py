@@ -261,12 +261,138 @@ def test_what_is_wrong_in_one_sentence(cli, models, words, message):
 
 def test_a_file_does_not_tell_its_inputs(cli, models):
     result = cli("score", "models.py:Net")
-    assert result.status == 1
+    assert result.status == 2
     assert "give --input, e.g. --input 3x32x32" in result.sentence
 
 
 def test_a_batch_for_which_there_is_no_room(cli, models, monkeypatch):
     monkeypatch.setattr("zcbench.comparison._data.machine_memory", lambda: 2**70)  # as a machine that cannot be asked
     result = cli("score", "models.py:Net", "--input", "5", "--batch-size", 10**15)
-    assert result.status == 1
+    assert result.status == 2
     assert "1000000000000000x5 takes 2e+07 GB, more than is free: choose a smaller --input or" in result.sentence
+
+
+VARIANTS = """
+import torch
+from torch import nn
+def net(width, classes=10):
+    layers = [nn.Conv2d(1, width, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, classes)]
+    return nn.Sequential(*layers)
+def small(): return net(4)
+def medium(): return net(8)
+def a_wide_network_with_a_long_name(): return net(16)
+def few(): return net(4, 3)
+def batch(): return torch.randn(6, 1, 8, 8), torch.arange(6)
+class Two(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(64, 10)
+    def forward(self, image, size): return self.layer(image.flatten(1) * size[:, :1])
+"""
+THREE = ("variants.py:small", "variants.py:medium", "variants.py:a_wide_network_with_a_long_name")
+
+
+@pytest.fixture
+def variants(place):
+    place.joinpath("variants.py").write_text(VARIANTS)
+    place.joinpath("weights.safetensors").write_bytes(b"x")
+    place.joinpath("mine").mkdir()
+    place.joinpath("mine", "config.json").write_text("{}")
+    return place
+
+
+def test_three_variants_on_real_samples(cli, variants):
+    result = cli("score", *THREE, "--data", "digits", "--proxies", "params,naswot,snip,random")
+    assert result.status == 0
+    lines = result.out.splitlines()
+    text = " ".join(result.out.split())
+    assert lines[0].startswith("3 models on 16 samples of digits (1x8x8).")
+    for letter, name in zip("ABC", THREE, strict=True):
+        assert f"{letter} = {name}" in text
+    start = next(k for k, line in enumerate(lines) if line.startswith("proxy"))
+    assert lines[start].split() == ["proxy", "better", "tau", "A", "B", "C"]
+    assert lines[start + 1].split() == ["params", "higher", "0.44", "90", "(3)", "170", "(2)", "330", "(1)"]
+    assert "Kendall's W" in text
+    assert "two unrelated rankings of 3 agree completely in 1 of 6 cases" in text
+    assert "Warning: the models differ mostly in size." in text
+    assert "Believe most: naswot, mean tau 0.48 (0.18 to 0.74) on 8 benchmarks" in text
+    assert "--seeds 3 measures it" in text
+
+
+def test_names_are_whole_at_80_columns(cli, variants, monkeypatch):
+    monkeypatch.setattr("zcbench.cli._shared._width", lambda usual: 80)
+    result = cli("score", *THREE, "--data", "digits", "--proxies", "standard", "--seeds", 2)
+    assert max(len(line.rstrip()) for line in result.out.splitlines()) <= 80
+    text = " ".join(result.out.split())
+    for name in (*THREE, "num_layers", "grad_norm", "gradsign"):
+        assert name in text
+    assert "…" not in result.out
+
+
+def test_several_as_json(cli, variants):
+    found = json.loads(cli("score", *THREE, "--data", "digits", "--proxies", "params,snip", "--seeds", 2, "--json").out)
+    assert [one["name"] for one in found["models"]] == list(THREE)
+    assert found["rankings"]["params"] == {"higher_is_better": True, "ranks": [3, 2, 1], "same_for_all_seeds": True}
+    assert all(isinstance(row["value"], float) for row in found["scores"])
+    assert found["believe"] in ("params", "snip")
+    expected = zcbench.compare(list(THREE), "digits", ["params", "snip"], seeds=2)
+    assert [row["value"] for row in found["scores"]] == [row["value"] for row in expected.rows()]
+
+
+def test_files_of_a_comparison(cli, variants):
+    for name in ("x.csv", "x.json", "x.md"):
+        assert cli("score", *THREE[:2], "--data", "digits", "--proxies", "params", "--out", name).status == 0
+        assert "variants.py:small" in variants.joinpath(name).read_text()
+
+
+def test_a_failure_of_one_of_several_is_a_status(cli, variants):
+    result = cli("score", "variants.py:few", "variants.py:small", "--data", "digits", "--proxies", "params")
+    assert result.status == 1
+    text = " ".join(result.out.split())
+    assert "digits has 10 classes, and variants.py:few returns 3 outputs: build it with 10 classes" in text
+    assert result.err.splitlines()[-1] == "zcbench: failed: params; the lines below the table say why."
+
+
+def test_samples_of_a_function(cli, variants):
+    found = json.loads(cli("score", THREE[0], "--data", "variants.py:batch", "--proxies", "snip", "--json").out)
+    assert found["snip"]["status"] == "ok"
+    spread = json.loads(
+        cli("score", THREE[0], "--data", "variants.py:batch", "--proxies", "snip", "--seeds", 3, "--json").out
+    )
+    assert spread["snip"]["seeds"] == 3
+    assert spread["snip"]["spread"] > 0
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("variants.py:smal",), "did you mean 'small'? It has net, small, medium"),
+        (("variants.py",), "It has net, small, medium"),
+        (("variants.py:net", "--data", "digits"), "It is called without arguments"),
+        (("variants.py:few", "--data", "digits"), "digits has 10 classes, and variants.py:few returns 3 outputs"),
+        (("variants.py:small", "--input", "3x8x8"), "choose samples with as many channels"),
+        (("variants.py:small", "--data", "cifra10"), "did you mean 'cifar10'"),
+        (
+            ("variants.py:small", "--data", "cifar10"),
+            "the images of cifar10 are not on this machine: run  zcbench data",
+        ),
+        (("variants.py:small", "--data", "absent.npz"), "there is no such file"),
+        (("variants.py:small", "--data", "digits", "--input", "1x8x8"), "choose one"),
+        (("variants.py:small", "--data", "digits", "--out", "x.txt"), "its name must end in .csv, .json, .md"),
+        (("variants.py:small", "variants.py:small", "--data", "digits"), "is given twice"),
+        (("variants.py:Two", "--input", "1x8x8"), "the network takes several inputs"),
+        (("weights.safetensors",), "a file of weights holds no network"),
+        (("hf:weights.safetensors",), "is a file of weights: give config.json"),
+        (("mine/config.json",), "write hf:mine/config.json"),
+        (("hf:mine",), "it must be an object with model_type"),
+        (("resnet18",), "timm:NAME"),
+        (("variants.py:small", "--data", "digits", "--seeds", 0), "choose at least 1"),
+        (("variants.py:small", "--data", "digits", "--kind", "cnn"), "known: convolutional, transformer, recurrent"),
+    ],
+)
+def test_typical_mistakes(cli, variants, monkeypatch, words, message):
+    monkeypatch.setenv("HOME", str(variants))
+    monkeypatch.setenv("HF_HOME", str(variants))
+    result = cli("score", *words, "--proxies", "params")
+    assert message in result.sentence
+    assert result.status == 2

@@ -53,7 +53,7 @@ def test_scorers_and_constraints(cli):
     (bound,) = found["constraints"]
     assert bound.startswith("num_layers<=9") and found["scorers"]["warm-start"][0].startswith("params")
     assert found["scored"] > 0
-    assert "reaches from" in cli(*SEARCH, "--constraint", "num_layers<=-1").sentence
+    assert "ranges from" in cli(*SEARCH, "--constraint", "num_layers<=-1").sentence
     assert "which a scorer must not know" in cli(*SEARCH, "--constraint", "train_seconds<=0.9").sentence
 
 
@@ -166,7 +166,7 @@ def test_an_interrupt_without_a_ledger_is_told(cli, monkeypatch):
     result = cli("search", "digits-201")
     assert result.status == 130 and "nothing is kept without --ledger" in result.err
     result = cli("search", "digits-201", "--ledger", "mine.jsonl")
-    assert result.status == 130 and "the same command goes on" in result.err
+    assert result.status == 130 and "the same command continues" in result.err
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def test_options_and_json(cli, asked):
 
 def test_what_is_wrong_is_a_sentence(cli, asked, place):
     result = cli("supernet", "digits", "--to", "here", "--seed", 7)
-    assert result.status == 1 and result.err.endswith("zcbench: so few FLOPs.\n") and not (place / "here").exists()
+    assert result.status == 2 and result.err.endswith("zcbench: so few FLOPs.\n") and not (place / "here").exists()
     assert cli("supernet").status == 2 and cli("supernet", "digits").status == 2
 
 
@@ -88,7 +88,7 @@ def test_rank_takes_options(cli, ranks):
         *("--optimizer", "adamw", "--rate", 0.01, "--seed", 1000, "--quick", "--json"),
     )
     result = cli("supernet", "rank", "--to", "there", *words)
-    assert json.loads(result.out)["rows"][0]["scorer"] == "one training of its own"
+    assert json.loads(result.out)["rows"][0]["scorer"] == "one stand-alone training"
     assert ranks == [
         {"folder": "there", "space": "elastic-transformer", "training_rules": ["single_path:subnets=4", "sandwich"],
          "subnet_steps": 9, "seeds": 3, "subnets": 30, "proxies": ["naswot", "*flow"], "few": ["ntk_cond"],
@@ -100,5 +100,5 @@ def test_rank_takes_options(cli, ranks):
 
 def test_rank_tells_what_is_wrong(cli, ranks, place):
     result = cli("supernet", "rank", "--to", "there", "--seeds", 7)
-    assert result.status == 1 and result.err.endswith("zcbench: so many seeds.\n") and not (place / "there").exists()
+    assert result.status == 2 and result.err.endswith("zcbench: so many seeds.\n") and not (place / "there").exists()
     assert cli("supernet", "rank").status == 2

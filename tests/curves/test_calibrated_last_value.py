@@ -36,5 +36,5 @@ def test_few_curves_are_pooled_with_the_prior() -> None:
 def test_it_must_be_fitted() -> None:
     with pytest.raises(InvalidInputError, match="give them to fit"):
         CalibratedLastValue().predict([BEGUN], np.array([[5.0]]))
-    with pytest.raises(InvalidInputError, match="learns from 1 complete curve"):
+    with pytest.raises(InvalidInputError, match="needs at least 1 complete curve"):
         CalibratedLastValue().fit([])

@@ -41,7 +41,7 @@ def test_the_protocol_of_hugging_face():
     assert callback.decisions[-1].stop
     assert stopper.runs[1].name == "flat"
     assert [run.ended for run in stopper.runs] == ["complete", "stopped"]
-    with pytest.raises(InvalidInputError, match="horizon is 5, and the trainer has 7 epochs"):
+    with pytest.raises(InvalidInputError, match="horizon is 5, but the trainer has 7 epochs"):
         drive(callbacks.hugging_face_callback(stopper), [1.0], epochs=7)
     with pytest.raises(InvalidInputError, match="no metric 'eval_acc' to stop by; the evaluation has epoch, eval_loss"):
         drive(callbacks.hugging_face_callback(stopper, "eval_acc"), [1.0])
@@ -116,7 +116,7 @@ def test_the_protocol_of_lightning(monkeypatch):
     assert drive([2.0, 1.0, 0.7, 0.5, 0.4]) == 5
     assert stopper.runs[0].epochs == [1, 2, 3, 4, 5]
     assert drive([2.0, 1.99, 1.99, 1.99, 1.99]) < 5
-    with pytest.raises(InvalidInputError, match="max_epochs 9: let them be equal"):
+    with pytest.raises(InvalidInputError, match="max_epochs 9: make them equal"):
         drive([1.0], max_epochs=9)
 
 

@@ -19,5 +19,5 @@ def test_between_and_beyond_points() -> None:
 
 def test_there_must_be_enough() -> None:
     assert need_fit("mine", [CURVE, CURVE.until(1)], 1) == [CURVE]
-    with pytest.raises(InvalidInputError, match="mine learns from 2 complete curves of the task at least, and has 1"):
+    with pytest.raises(InvalidInputError, match="mine needs at least 2 complete curves of the task, and has 1"):
         need_fit("mine", [CURVE, CURVE.until(1)], 2)

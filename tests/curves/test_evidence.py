@@ -1,4 +1,4 @@
-"""Mixtures by evidence: beginnings, weights, and parts that cannot be weighed."""
+"""Mixtures by evidence: beginnings, weights, and parts that cannot be weighted."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_who_forecasts_better_weighs_more() -> None:
 
 @pytest.mark.parametrize("part", ["lcsvr", "sotl"])
 def test_parts_that_cannot_be_weighed(part: str) -> None:
-    with pytest.raises(InvalidInputError, match=f"{part} cannot be weighed"):
+    with pytest.raises(InvalidInputError, match=f"{part} cannot be weighted"):
         get_curve_predictor(f"evidence:parts=(last_value+{part})").predict([CURVE], np.array([[20.0]]))
 
 

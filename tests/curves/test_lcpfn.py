@@ -119,7 +119,7 @@ def test_bad_settings_are_named() -> None:
         get_curve_predictor("lcpfn:prior=flat").predict(given, asked)
     with pytest.raises(InvalidInputError, match="float32 or bfloat16"):
         LCPFN(precision="half").predict(given, asked)
-    with pytest.raises(InvalidInputError, match="no weights of a curve network"):
+    with pytest.raises(InvalidInputError, match="not contain weights of a curve network"):
         LCPFN(weights="nowhere.safetensors").predict(given, asked)
     long = Context(np.arange(1.0, 102), np.linspace(0.1, 0.5, 101), 200.0)
     with pytest.raises(InvalidInputError, match="at most 100 values"):

@@ -65,7 +65,7 @@ def test_configurations_are_features() -> None:
 
 
 def test_it_must_be_fitted() -> None:
-    with pytest.raises(InvalidInputError, match="learns from 6 complete curves of the task at least, and has 0"):
+    with pytest.raises(InvalidInputError, match="needs at least 6 complete curves of the task, and has 0"):
         get_curve_predictor("lcsvr").predict(curves(1), np.array([[30.0]]))
     with pytest.raises(InvalidInputError, match="and has 5"):
         get_curve_predictor("lcsvr").fit(curves(5))

@@ -154,7 +154,7 @@ def test_a_context_that_is_longer_than_all_complete_curves_is_forecast_as_it_was
 
 
 def test_what_is_wrong_is_said() -> None:
-    with pytest.raises(InvalidInputError, match="learns from 1 complete curve"):
+    with pytest.raises(InvalidInputError, match="needs at least 1 complete curve"):
         Recalibrated().predict([], np.zeros((0, 1)))
     with pytest.raises(UnknownNameError):
         get_curve_predictor("recalibrated:of=nothing")

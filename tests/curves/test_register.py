@@ -29,7 +29,7 @@ def test_settings_follow_the_name() -> None:
         ("fit", "unknown curve predictor 'fit': did you mean 'fits'"),
         ("fits:start=2", "did you mean 'starts'"),
         ("fits:starts=0", "starts"),
-        ("fits:starts=many", "'many' is not a int"),
+        ("fits:starts=many", "'many' is not a whole number"),
     ],
 )
 def test_bad_names(text: str, message: str) -> None:

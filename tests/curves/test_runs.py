@@ -35,7 +35,7 @@ def test_as_each_by_itself(predictor):
     [
         (run([np.nan, np.nan]), "at epoch"),
         (run([0.1, np.inf]), "the value at epoch 2 is inf"),
-        (run([0.1, 3.0]), "values reach from 0.1 to 3"),
+        (run([0.1, 3.0]), "values range from 0.1 to 3"),
         (run(GOOD, [1, 2, 2, 3, 4]), "epoch 2 is repeated"),
         (run(GOOD, [1, 2, 5, 4, 6]), "epoch 4 comes after a later one"),
         (run(GOOD, [1, 2, 5, 40, 60]), "epoch 60, after the horizon 50"),
@@ -67,7 +67,7 @@ def test_runs_that_have_ended():
         found = forecast_runs([whole, run(GOOD[:4], name="b")], horizon, predictor="last_value")
         assert (found[0].ended, found[0].trouble, len(found[0].epochs)) == (True, "", 0)
         assert found[1].epochs.tolist() == list(range(5, horizon + 1))
-        with pytest.raises(InvalidInputError, match=f"is not after epoch {horizon}, the last one observed"):
+        with pytest.raises(InvalidInputError, match=f"is not after the last observed epoch {horizon}"):
             curves.extrapolate(whole.values, horizon, predictor="last_value")
 
 
@@ -82,7 +82,7 @@ def test_epochs_that_a_run_has_passed_are_left_out_for_it():
     found = forecast_runs([run(GOOD), run(GOOD[:2])], 50, predictor="last_value", at=[4, 20])
     assert [one.epochs.tolist() for one in found] == [[20], [4, 20]]
     (late,) = forecast_runs([run(GOOD)], 50, predictor="last_value", at=[4])
-    assert late.trouble == "it has passed all epochs that are asked for"
+    assert late.trouble == "it has passed all requested epochs"
 
 
 def test_values_outside_their_bounds():

@@ -39,12 +39,12 @@ def test_later_values_change_no_scale() -> None:
 @pytest.mark.parametrize(
     ("values", "more", "message"),
     [
-        ([50.0, 60.0], {}, "values reach from 50 to 60: give bounds"),
+        ([50.0, 60.0], {}, "values range from 50 to 60: give bounds"),
         ([-0.1], {}, "give bounds"),
         ([0.0, 1.0], {"lower_is_better": True}, "the first value of a loss is 0"),
         ([], {"lower_is_better": True}, "an empty curve of a loss has no scale"),
-        ([0.5], {"bounds": (1, 0)}, "give the least and the greatest value"),
-        ([0.5], {"bounds": (0, np.inf)}, "give the least and the greatest value"),
+        ([0.5], {"bounds": (1, 0)}, "give the smallest and the largest value"),
+        ([0.5], {"bounds": (0, np.inf)}, "give the smallest and the largest value"),
     ],
 )
 def test_what_has_no_scale(values: list[float], more: dict, message: str) -> None:

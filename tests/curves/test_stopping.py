@@ -157,7 +157,7 @@ def test_a_training_goes_back_to_a_checkpoint(tmp_path):
     again.update(5, 0.55)  # of the checkpoint after epoch 4
     assert again.runs[0].epochs == [1, 2, 3, 4, 5]
     assert again.runs[0].values[-1] == 0.55
-    with pytest.raises(InvalidInputError, match="epoch 5 comes after epoch 5: tell each epoch once"):
+    with pytest.raises(InvalidInputError, match="epoch 5 comes after epoch 5: give each epoch once"):
         again.update(5, 0.55)
     third = curves.Stopper(30, path=path)
     third.begin("b")  # not the one that was going on
@@ -178,8 +178,8 @@ def test_a_training_goes_back_to_a_checkpoint(tmp_path):
         ({"incumbent": math.nan}, "incumbent"),
         ({"predictor": "lcpfm"}, "lcpfn"),
         ({"predictor": None}, "give the name of a curve predictor"),
-        ({"bounds": (1, 0)}, "least and the greatest"),
-        ({"bounds": 5}, "least and the greatest"),
+        ({"bounds": (1, 0)}, "smallest and the largest"),
+        ({"bounds": 5}, "smallest and the largest"),
         ({"incumbent": 75}, "the incumbent 75 lies outside the metric's range, 0 to 1"),
         ({"incumbent": 120, "bounds": (0, 100)}, "outside the metric's range, 0 to 100"),
         ({"incumbent": -1, "lower_is_better": True}, "outside the metric's range, 0 to inf"),
@@ -197,7 +197,7 @@ def test_bad_values_are_refused_at_once_and_forgotten():
         (1, 0.4, "epoch 1 comes after epoch 1"),
         (0, 0.4, "epoch 0 comes after epoch 1"),
         (31, 0.4, "epoch 31: choose at most 30"),
-        (2, 40.0, "values reach from 0.3 to 40"),
+        (2, 40.0, "values range from 0.3 to 40"),
         (2, "0.4", "the value '0.4': give a number"),
         (2, None, "the value None: give a number"),
         (2, np.array([0.4, 0.5]), r"the value .*: give a number"),
@@ -225,14 +225,14 @@ def test_a_file_that_is_no_state(tmp_path, text):
         ("[1.0, ", "[-1.0, ", "epochs do not increase"),
         ("[1.0, ", "[1e999, ", "epochs do not increase"),
         ('"ended": ""', '"ended": "soon"', "cannot be 'soon'"),
-        ('"ended": ""', '"ended": "stopped"', "none that goes on"),
-        ('"current": "a"', '"current": "b"', "none that goes on"),
+        ('"ended": ""', '"ended": "stopped"', "missing or has ended"),
+        ('"current": "a"', '"current": "b"', "missing or has ended"),
         (
             '"runs": [',
             '"runs": [{"name": "a", "epochs": [], "values": [], "ended": ""}, ',
-            "two trainings have one name",
+            "two trainings have the same name",
         ),
-        ('"format": 1', '"format": 2', "^the state is of another version"),
+        ('"format": 1', '"format": 2', "^the state was written by another version"),
     ],
 )
 def test_a_damaged_state_is_refused(tmp_path, old, new, message):
@@ -247,7 +247,7 @@ def test_a_damaged_state_is_refused(tmp_path, old, new, message):
     with pytest.raises(InvalidInputError, match=message):
         curves.Stopper(30, path=path)
     path.write_text("[" * 100_000)
-    with pytest.raises(InvalidInputError, match="holds no state of a stopper"):
+    with pytest.raises(InvalidInputError, match="does not contain a stopper's state"):
         curves.Stopper(30, path=path)
 
 

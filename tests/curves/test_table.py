@@ -79,7 +79,9 @@ def test_one_bad_run_leaves_the_others(table):
     assert "'oops' in the column 'e2'" in wide["b"].trouble
     assert wide["c"].trouble == "it has no values"
     long = by_name(read_curves(table("run,epoch,value\na,1,.1\na,1,.2\nb,x,.1\nc,1,.1\nd,1,?!\n")))
-    assert long["a"].trouble.startswith("epoch 1 is repeated (line 2 and line 3): keep one row of each epoch, or name")
+    assert long["a"].trouble.startswith(
+        "epoch 1 is repeated (line 2 and line 3): keep one row of each epoch, or give a column"
+    )
     assert "'x' in line 4" in long["b"].trouble
     assert long["c"].trouble == ""
     assert "'?!' in line 6" in long["d"].trouble
@@ -107,13 +109,13 @@ def test_runs_of_one_name_are_told_apart(table):
         ("x_1,y\n1,2\n", {"curve": "z_*"}, DataCorruptError, "no column fits 'z_*'"),
         ("x_1,y\n1,2\n", {"curve": "x"}, InvalidInputError, "write one * for the number"),
         ("x_1,x_2\n1,2\n", {"run": "model"}, UnknownNameError, "model"),
-        ("x_1,x_2\n1,2\n", {"value": "x_1"}, InvalidInputError, "name it with --epoch"),
+        ("x_1,x_2\n1,2\n", {"value": "x_1"}, InvalidInputError, "give its name with --epoch"),
         ("x_1,x_2\n1,2\n", {"value": "x_1", "curve": "x_*"}, InvalidInputError, "choose one"),
         (
             "epoch,a,b\n1,2,3\n",
             {},
             InvalidInputError,
-            'name the column of values with --value, or several by a pattern ("*" for all): a, b',
+            'give the column of values with --value, or several by a pattern ("*" for all): a, b',
         ),
         ("epoch,a,b\n1,2,3\n", {"value": "c"}, UnknownNameError, "c"),
         ("run,epoch,a,b\nr,1,2,3\n", {"value": "*"}, InvalidInputError, "2 columns of values"),

@@ -66,7 +66,7 @@ def test_a_state_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     begun.save(path)
     state = path.with_suffix(_training.STATE)
     state.write_bytes(path.read_bytes())  # weights alone, under the name of a state
-    with pytest.raises(InvalidInputError, match=r"net\.state\.safetensors.*delete it, and the training goes on"):
+    with pytest.raises(InvalidInputError, match=r"net\.state\.safetensors.*delete it to resume from the weights"):
         Training.resume(path)
 
 
@@ -75,7 +75,7 @@ def test_a_file_has_the_sizes_that_it_has(tmp_path: Path) -> None:
     Training(shape=SMALL, seconds=1e9, batch=2).save(path)
     for given in ({"width": 32}, {"layers": 3}, {"seed": 5}, {"batch": 7}):
         ((name, number),) = given.items()
-        with pytest.raises(InvalidInputError, match=f"--{name} {number}: .*Leave the option out"):
+        with pytest.raises(InvalidInputError, match=f"--{name} {number}: .*Remove the option"):
             begin(path, **given)
     assert begin(path, minutes=2.0, width=16, batch=2).seconds == 120
     path.with_suffix(_training.STATE).unlink()
@@ -88,7 +88,7 @@ def test_two_trainings_of_one_file_are_not_side_by_side(tmp_path: Path) -> None:
     path = tmp_path / "net.safetensors"
     with (
         locked(tmp_path / "net.safetensors.lock", "another"),
-        pytest.raises(StoreError, match="another process trains it"),
+        pytest.raises(StoreError, match="another process is training it"),
     ):
         train(Training(shape=SMALL, seconds=0.01, batch=2), path, say=lambda _: None)
 
@@ -146,9 +146,9 @@ def test_a_batch_that_is_not_finite_changes_no_weight(monkeypatch: pytest.Monkey
 def test_other_files_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "net.safetensors"
     path.write_bytes(b"no weights")
-    with pytest.raises(InvalidInputError, match="no weights of a curve network"):
+    with pytest.raises(InvalidInputError, match="not contain weights of a curve network"):
         Training.resume(path)
-    with pytest.raises(InvalidInputError, match="no weights of a curve network"):
+    with pytest.raises(InvalidInputError, match="not contain weights of a curve network"):
         load(path)
 
 

@@ -103,9 +103,9 @@ def test_files_of_other_kinds_are_refused(tmp_path: Path) -> None:
     assert load(path).network.shape == SMALL
     for odd in (json.dumps({"shape": {"width": 32}}), json.dumps({"shape": {"colour": 1}}), "[]", "no JSON"):
         save_file({name: value.detach().contiguous() for name, value in tensors.items()}, path, {"about": odd})
-        with pytest.raises(InvalidInputError, match="no weights of a curve network"):
+        with pytest.raises(InvalidInputError, match="not contain weights of a curve network"):
             load(path)
-    with pytest.raises(InvalidInputError, match="no weights of a curve network"):
+    with pytest.raises(InvalidInputError, match="not contain weights of a curve network"):
         load(tmp_path / "nothing.safetensors")
 
 
@@ -122,8 +122,8 @@ def test_weights_that_cannot_forecast_are_refused(tmp_path: Path) -> None:
     name = next(iter(tensors))
     refused("not finite", {name: tensors[name] * torch.nan})
     refused("has the shape", {name: tensors[name][:1].clone()})
-    refused("it has a tensor extra that is not of it", {"extra": torch.zeros(2)})
-    refused("not of it", shape={**SMALL.__dict__, "layers": 1})
+    refused("it has an unknown tensor extra", {"extra": torch.zeros(2)})
+    refused("an unknown tensor", shape={**SMALL.__dict__, "layers": 1})
     refused("other priors", priors=["paper", "extended"])
     for odd in ({"width": 10**12}, {"width": 17}, {"layers": 0}, {"layers": True}, {"bins": "64"}):
-        refused("no weights of a curve network", shape={**SMALL.__dict__, **odd})
+        refused("not contain weights of a curve network", shape={**SMALL.__dict__, **odd})

@@ -144,7 +144,8 @@ def test_the_surest_column_names_the_architectures(write):
 def test_text_that_repeats_names_nothing(write):
     table = own_benchmark(write("family,acc\nx,2\nx,4\n"), "acc")
     assert [a.key for a in table.architectures] == ["row 2", "row 3"]
-    assert "Rows are numbered because the text in 'family' repeats." in table.notes
+    said = "Rows are numbered because the text in 'family' repeats; --arch names the column of architectures."
+    assert said in table.notes
 
 
 def test_equal_networks_are_merged(write):

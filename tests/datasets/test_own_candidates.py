@@ -47,7 +47,7 @@ def test_equal_networks_are_one_candidate(write):
 def test_what_is_wrong_with_candidates_is_said(write):
     trained = own_benchmark(write(TRAINED), "acc")
     with pytest.raises(
-        UnknownNameError, match="unknown column of architectures of .*rest.csv 'model': did you mean 'mo"
+        UnknownNameError, match=r"unknown column of architectures of .*rest.csv 'model': did you mean 'mo"
     ):
         own_candidates(write("models,depth\nd,1\n", "rest.csv"), trained)
     with pytest.raises(DataCorruptError, match="'d' is in lines 2 and 3"):

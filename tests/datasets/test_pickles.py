@@ -319,7 +319,10 @@ ATTACKS = {
     "a long text as key": (b"}" + text("a" * 5000) + b"Ns", "a key that is not a short text"),
     "long texts as keys": (b"}(" + (text("a" * 5000) + b"N") * 2 + b"u", "a key that is not a short text"),
     "a large number as key": (b"}\x8a\x10" + b"\x7f" * 16 + b"Ns", "a key that is not a short text"),
-    "numbers with one hash": (b"}(\x8a\x08" + struct.pack("<q", 2**61 - 1) + b"NK\0Nu", "a key that is not a short text"),
+    "numbers with one hash": (
+        b"}(\x8a\x08" + struct.pack("<q", 2**61 - 1) + b"NK\0Nu",
+        "a key that is not a short text",
+    ),
     "numbers whose hashes could be chosen": (
         b"}(" + b"".join(number(place) + b"N" for place in range(45_000)) + b"u",
         "more keys that are not text",

@@ -8,7 +8,8 @@ import pytest
 
 import zcbench
 from zcbench.encodings import Encoding, Needs, get_encoding
-from zcbench.errors import InvalidInputError
+from zcbench.errors import InvalidInputError, UnsupportedModelError
+from zcbench.types import Architecture
 
 SPACE = zcbench.get_space("digits-201")
 KEY = "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|skip_connect~0|avg_pool_3x3~1|nor_conv_1x1~2|"
@@ -61,3 +62,29 @@ def test_needs_that_are_none(needs):
     odd.needs = needs
     with pytest.raises(InvalidInputError, match=r"the encoding odd needs .*: write needs = Needs"):
         Needs.of([get_encoding("stats"), odd])
+
+
+class Bare:
+    """A search space that can name architectures and nothing else."""
+
+    name, input_shape = "bare", (3, 8, 8)
+
+    def encode(self, architecture):
+        """Raise of itself what a missing method raises."""
+        return architecture.nothing
+
+    def build(self, architecture, *, num_classes=10):
+        """Nothing, yet."""
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(("encoding", "method"), [("stats", "graph"), ("path", "graph"), ("computation", "build")])
+def test_what_a_search_space_lacks_is_named(encoding, method):
+    found = get_encoding(encoding, Bare())
+    with pytest.raises(UnsupportedModelError, match=rf"bare has no {method}, which the encoding {encoding} needs"):
+        found.rows([Architecture("bare", "x")])
+
+
+def test_what_a_search_space_does_wrong_is_its_own():
+    with pytest.raises(AttributeError, match="nothing"):
+        get_encoding("onehot", Bare()).rows([Architecture("bare", "x")])

@@ -74,8 +74,8 @@ def test_suspicious_columns_are_used_only_if_they_are_named():
     encoding = ColumnEncoding().fed([feed])
     assert encoding.names == ("depth",)
     assert encoding.used() == (
-        "Features are the columns depth. Excluded: 'val_top5' (it is a result of training, as 'val_top1' is). To use all "
-        "columns, give --features '*' or features='*'; to use some, name all features."
+        "Features are the columns depth. Excluded: 'val_top5' (it is a result of training, as 'val_top1' is). To use "
+        "all columns, give --features '*' or features='*'; to use some, name all features."
     )
     assert ColumnEncoding(["val_top5"]).fed([feed]).names == ("val_top5",)
     requested = replace(feed, requested=("val_top5", "depth"))

@@ -8,7 +8,7 @@ from zcbench.encodings._suspects import suspicious_columns
 
 def suspicious(target, *names):
     """Names that are suspicious for their names alone."""
-    return set(suspicious_columns(target, [1.0, 2.0], dict.fromkeys(names, [2.0, 5.0])))
+    return set(suspicious_columns(target, [1.0, 2.0], {name: [2.0, 5.0] for name in names}))
 
 
 @pytest.mark.parametrize(

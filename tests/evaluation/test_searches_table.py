@@ -53,7 +53,8 @@ def test_costs_are_counts_or_seconds(value, by, text):
 def test_the_table_says_what_was_found_at_what_cost():
     found = compare_searches(traces(), KNOWN, guide="valid")
     assert found.headline() == (
-        "toys@1: test of the result of each searcher, chosen by valid, after 20 evaluations; mean and 95 % interval over "
+        "toys@1: test of the result of each searcher, chosen by valid, after 20 evaluations; mean and 95 % interval "
+        "over "
         "12 seeds. The best of 1,000 architectures has 99.9, the average 49.95."
     )
     titles = [title for title, _ in found.titles()]

@@ -102,7 +102,7 @@ def test_a_file_that_was_edited_is_named(module):
     made = sent(found.train)
     assert value(received(made)) == 7
     path.write_text("def train(architecture):\n    return 8\n")
-    with pytest.raises(InvalidInputError, match=rf"{path} is not what the search began with: it was edited"):
+    with pytest.raises(InvalidInputError, match=rf"{path} has changed since the search began: it was edited"):
         received(made)
     found.train.version = 2  # which says alone whether it is the same
     received(sent(found.train))

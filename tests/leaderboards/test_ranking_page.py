@@ -21,7 +21,7 @@ def test_it_shows_table_costs_and_intervals():
 
 
 def test_the_front_of_cost_and_tau():
-    assert _front(ranking().listed) == {"params", "inherited(naswot)", "one training of its own"}
+    assert _front(ranking().listed) == {"params", "inherited(naswot)", "one stand-alone training"}
 
 
 @pytest.mark.parametrize("shown", [{}, {"rows": [], "truth": []}])

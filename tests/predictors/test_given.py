@@ -64,5 +64,5 @@ def test_what_is_no_list_of_architectures(given, message):
 def test_spaces_and_tables_that_are_none():
     with pytest.raises(UnknownNameError, match="unknown search space 'nasbench202'"):
         zcbench.get_predictor("gp:space=nasbench202")
-    with pytest.raises(InvalidInputError, match="table 'my.csv': give a benchmark"):
+    with pytest.raises(InvalidInputError, match=r"table 'my\.csv': give a benchmark"):
         zcbench.get_predictor("gp").fit(TABLE.architectures[:5], TRUTH[:5], table="my.csv")

@@ -30,7 +30,7 @@ def test_settings_follow_the_name():
         ("gpp", "unknown predictor 'gpp': did you mean 'gp'"),
         ("gp:kernal=rbf", "unknown setting of gp 'kernal': did you mean 'kernel'"),
         ("gp:kernel", "write settings as gp:setting=value"),
-        ("lightgbm:rounds=many", "'many' is not a int"),
+        ("lightgbm:rounds=many", "'many' is not a whole number"),
         ("gp:encoding=proxies(a", "brackets do not match"),
     ],
 )

@@ -142,7 +142,9 @@ def test_a_disk_that_reports_late(store, monkeypatch, number):
     if number == "EINVAL":  # nothing to wait for
         writer.close()
     else:
-        with pytest.raises(StoreError, match=r"cannot write to .*: no\. The latest scores may be lost; free disk space"):
+        with pytest.raises(
+            StoreError, match=r"cannot write to .*: no\. The latest scores may be lost; free disk space"
+        ):
             writer.close()
     writer.close()
     assert names(store) == ["a"]

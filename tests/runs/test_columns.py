@@ -44,7 +44,7 @@ def test_patterns():
     assert matching_columns(table(**facts), None) == ["a b", "a[1]", "c"]
     assert matching_columns(table(**facts), ["a[1]", "a   b"]) == ["a b", "a[1]"]
     assert matching_columns(table(**facts), ["[ac]*"]) == ["a b", "a[1]", "c"]
-    with pytest.raises(InvalidInputError, match="no columns of numbers besides the target that --proxies names"):
+    with pytest.raises(UnknownNameError, match=r"no column matches 'x\*'"):
         matching_columns(table(**facts), ["x*"])
 
 
@@ -82,3 +82,37 @@ def test_predictors_of_curves_see_the_table_s_own(label, expected):
     assert "curve(loss" not in fitted_to(label, has_it)
     bare = dataclasses.replace(own, facts={})
     assert fitted_to("gp", bare) == "gp:encoding=curve(loss/2)"
+
+
+class Bare:
+    """A search space that can name architectures and nothing else."""
+
+    def __init__(self, name):
+        self.name = name
+
+
+class Coded(Bare):
+    """Names with a code, and without a graph."""
+
+    def encode(self, architecture):
+        """Return a number for each letter."""
+        return np.array([float(ord(letter)) for letter in architecture.key[:1]])
+
+
+@pytest.mark.parametrize(
+    ("space", "label", "expected"),
+    [
+        (Coded("coded"), "bayesian_ridge", "bayesian_ridge:encoding=onehot"),
+        (Bare("bare"), "bayesian_ridge", "bayesian_ridge:encoding=columns"),
+        (Bare("bare"), "gp:encoding=stats", "gp:encoding=stats"),  # as it was named
+        (Bare("bare"), "gcn", "gcn"),
+    ],
+)
+def test_encodings_that_do_not_apply_to_a_space(space, label, expected):
+    assert fitted_to(label, dataclasses.replace(table(mine=[1, 2, 3, 4]), space=space)) == expected
+
+
+def test_nothing_takes_the_place_where_there_are_no_columns():
+    bare = dataclasses.replace(table(), space=Bare("bare"))
+    assert not bare.facts
+    assert fitted_to("bayesian_ridge", bare) == "bayesian_ridge"

@@ -158,7 +158,7 @@ def test_ahead_tells_scores_and_searches(table, store):
         ({"searchers": "random:size=3"}, UnknownNameError, "unknown setting of random 'size'"),
         ({"scorers": "params"}, InvalidInputError, "write  ROLE=SCORER,  e.g. warm-start=naswot"),
         ({"scorers": "filter=parms"}, UnknownNameError, "parms"),
-        ({"budget": "soon"}, InvalidInputError, "is not like  100  or  12000s"),
+        ({"budget": "soon"}, InvalidInputError, "cannot be read: write 100 or 12000s"),
         ({"guide": "nll"}, UnknownNameError, "nll"),
     ],
 )

@@ -1,10 +1,14 @@
 """Tables of one's own: columns, networks, and what predictors see of them."""
 
+import itertools
+
 import numpy as np
 import pytest
 
 import zcbench
+from zcbench._kinds import isolated
 from zcbench.errors import InvalidInputError
+from zcbench.records import Store
 from zcbench.runs import run
 
 OWN = "arch,acc,score,size\na,1,1,9\nb,2,3,8\nc,3,2,7\nd,4,4,6\n"
@@ -25,7 +29,7 @@ def test_ones_own_table(place):
     columns = run("my.csv", target="acc", lower="size")
     assert {e.proxy: round(e.tau.value, 3) for e in columns.entries} == {"size": 1.0, "score": 0.667}
     assert [e.proxy for e in run("my.csv", target="acc", proxies="sc*").entries] == ["score"]
-    assert not place.joinpath("runs").exists()
+    assert [*Store("runs").benchmarks(), *Store("runs").tables()] == ["own-my"]  # how it is read, and no records
     built = run("my.csv", target="acc", factory="nets.py:build", data="digits", proxies="params")
     assert built["params"].tau.value == pytest.approx(1)
     table = zcbench.own_benchmark("my.csv", "acc")
@@ -82,3 +86,39 @@ def test_curves_of_ones_own_table_are_forecast_without_a_target(place):
         zcbench.run(str(place / "my.csv"), **settings)
     with pytest.raises(InvalidInputError, match="--target COLUMN"):
         zcbench.run(str(place / "my.csv"), predictors="sotl", curves="loss_*", store=str(place / "runs"))
+
+
+MINE = """
+from zcbench.spaces import ChoiceSpace, register_space
+
+class Mine(ChoiceSpace):
+    def read(self, text):
+        return tuple(text.split("-"))
+
+    def write(self, choices):
+        return "-".join(choices)
+
+register_space(Mine("minimal", [["a", "b", "c"]] * 3), override=True)
+"""
+
+
+def test_the_least_search_space_of_ones_own(place):
+    """Choices that are read and written: default predictors work, and what needs networks has a reason."""
+    (place / "mine.py").write_text(MINE)
+    every = enumerate(itertools.product("abc", repeat=3))
+    rows = [f"{a}-{b}-{c},{2 * (a == 'b') + (c == 'a') + 0.1 * (b == 'c')},{k}" for k, (a, b, c) in every]
+    (place / "my.csv").write_text("arch,acc,size\n" + "\n".join(rows) + "\n")
+    table = {"target": "acc", "space": "minimal", "imports": "mine.py"}
+    with isolated():
+        columns = run("my.csv", **table)  # it builds no networks
+        assert [entry.proxy for entry in columns.entries] == ["size"]
+        labels = ["bayesian_ridge", "gp", "random_forest", "brp_nas:epochs=2", "gennape", "sotl"]
+        found = run("my.csv", **table, predictors=labels, train_sizes=12, seeds=1)
+        reached = {point.predictor: point for point in found.points}
+        assert {*labels[:4]} <= {label for label, point in reached.items() if "tau" in point.metrics}
+        assert reached["bayesian_ridge"].metrics["tau"].value > 0.6
+        assert "minimal has no build, which the encoding computation needs" in str(reached["gennape"].failures)
+        assert any(note.startswith("sotl is excluded because it does not apply") for note in found.notes)
+        architectures = zcbench.own_benchmark("my.csv", "acc", space="minimal").architectures
+        fitted = zcbench.get_predictor("gp").fit(architectures[:12], range(12))
+        assert len(fitted.rank(architectures)) == 27

@@ -114,7 +114,7 @@ def test_proxies_of_a_track():
             InvalidInputError,
             "run  zcbench run everywhere --benchmark chars-rnn",
         ),
-        ("own-x", {}, InvalidInputError, "own-x is a table of your own: give its  zcbench run  command again"),
+        ("own-x", {}, InvalidInputError, "the table own-x has not been run in"),
         (
             "digits-201",
             {"seed": 9},

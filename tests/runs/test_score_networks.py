@@ -248,7 +248,7 @@ def test_workers_do_not_run_what_was_edited_meanwhile(store, tmp_path):
 
 def forget(path):
     """As in another process."""
-    for name in [name for name, module in sys.modules.items() if getattr(module, "__file__", None) == str(path)]:
+    for name in [name for name, module in list(sys.modules.items()) if getattr(module, "__file__", None) == str(path)]:
         del sys.modules[name]
 
 

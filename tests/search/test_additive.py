@@ -50,7 +50,7 @@ def test_a_rare_exception_is_found_by_the_sample():
     def nearly(architecture):
         return total(architecture) + 0.5 * (architecture.key[:3] == "121")
 
-    with pytest.raises(NotAdditiveError, match=r"of 2,000 architectures the sum is off by up to 0\.5"):
+    with pytest.raises(NotAdditiveError, match=r"on 2,000 architectures the sum differs by up to 0\.5"):
         Additive.fit(digits(), each(nearly), sample=2000)
 
 

@@ -30,6 +30,6 @@ def test_names_that_change_each_time_do_not_fill_the_memory():
     assert answered.values["value"][-1] == 3 * MOST - 1
     assert list(answered.values)[-1] == f"name {MOST - 1}"
     assert answered.notes == [
-        f"Evaluations gave more than {MOST} names beside the objectives: later names are in the ledger alone."
+        f"Evaluations returned more than {MOST} names besides the objectives: later names are only in the ledger."
     ]
     assert not Answered(["value"]).notes

@@ -87,5 +87,5 @@ def test_exact_resume_with_scores():
 
 
 def test_a_predictor_that_is_not_sure_is_refused():
-    with pytest.raises(InvalidInputError, match="how sure it is"):
+    with pytest.raises(InvalidInputError, match="predicts no standard deviation"):
         CheapFirst(predictor="(lightgbm:encoding=onehot)").begin(problem())

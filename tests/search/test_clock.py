@@ -39,6 +39,6 @@ def test_seconds_without_building_are_noted():
     assert (clock.scored, clock.stored) == (4, 2)
     (note,) = clock.notes()
     assert note == (
-        "2 scores came from the store, and the seconds of building these networks are left out: records do not tell "
-        "of them."
+        "2 scores came from the store without the seconds of building these networks, because records do not contain "
+        "them."
     )

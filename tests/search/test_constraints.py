@@ -56,9 +56,9 @@ def test_names_may_have_settings_and_brackets():
         ({"params": (1, 2, 3)}, "smallest, largest"),
         ({"params": None}, "give a number"),
         ({"params": (None, None)}, "needs a bound"),
-        ("60<=params<=10", "exclude one another"),
+        ("60<=params<=10", "exclude each other"),
         (["total<=1", "total>=2"], "unknown scorer"),
-        ([Constraint(total, high=1), Constraint(total, low=2)], "exclude one another: at least 2 and at most 1"),
+        ([Constraint(total, high=1), Constraint(total, low=2)], "exclude each other: at least 2 and at most 1"),
         (lambda: True, "called with 1 argument"),
     ],
 )
@@ -166,7 +166,7 @@ def test_what_was_wrongly_taken_for_a_sum_is_found_out_before_it_is_evaluated():
     assert domain.allows(odd)
     assert not domain.confirms(odd)
     assert not domain.allows(odd)  # from then on
-    assert "not at 333333" in limits.notes()[0]
+    assert "not one at 333333" in limits.notes()[0]
     again = Constraints(Constraint(size, high=18), digits())
     again.restore(limits.state())
     assert not again.allows([odd])[0]

@@ -70,7 +70,7 @@ def test_epochs_are_evaluations_of_their_own():
     found = [search.ask(1) for _ in range(3)]
     assert [one.epochs for (one,) in found] == [4, 3, 2]
     Halves.epochs = False
-    with pytest.raises(InvalidInputError, match="trained for 4 epochs, which cannot be had: this is a mistake"):
+    with pytest.raises(InvalidInputError, match="trained for 4 epochs, which is not available: this is an error"):
         engine(Halves([SAME[0]]), epochs=9).ask(1)
 
 
@@ -80,7 +80,7 @@ def test_more_than_was_asked_for_is_a_mistake(asked):
         def ask(self, count):
             return super().ask(count + 1)
 
-    with pytest.raises(InvalidInputError, match=rf"proposed {asked + 1} .* where {asked} were asked for: .* mistake"):
+    with pytest.raises(InvalidInputError, match=rf"proposed {asked + 1} .* when {asked} were requested: .* error"):
         engine(Greedy(GROUPS[5] + GROUPS[6] + GROUPS[7])).ask(asked)
 
 
@@ -90,7 +90,7 @@ def test_what_may_not_be_proposed_is_a_mistake(stranger):
         def ask(self, count):
             return [Proposal(stranger)]
 
-    with pytest.raises(InvalidInputError, match=r"outside of what may be searched: this is a mistake in the searcher"):
+    with pytest.raises(InvalidInputError, match=r"not an allowed architecture: this is an error in the searcher"):
         engine(Astray(), domain=Domain(SPACE, FIRST[:9])).ask(1)
 
 
@@ -160,15 +160,15 @@ def test_answers_are_checked_before_any_is_taken():
     first, second = search.ask(2)
     never = Proposal(Architecture(SPACE.name, THIRD))
     for wrong, match in [
-        ([Answer(first, (1.0,)), Answer(never, (1.0,))], "was not asked for"),
-        ([Answer(first, (1.0,)), Answer(first, (2.0,))], "or was answered before"),
+        ([Answer(first, (1.0,)), Answer(never, (1.0,))], "was not proposed"),
+        ([Answer(first, (1.0,)), Answer(first, (2.0,))], "or has a result already"),
         ([Answer(first, (1.0,)), Answer(second, (1.0, 2.0))], "give 1 numbers for"),
     ]:
         with pytest.raises(InvalidInputError, match=match):
             search.tell(wrong)
     assert search.waiting == [first, second] and len(search.problem.history) == 0
     search.tell(answers([second, first]))
-    with pytest.raises(InvalidInputError, match="answered before"):
+    with pytest.raises(InvalidInputError, match="has a result already"):
         search.tell(answers([first]))
 
 
@@ -232,9 +232,9 @@ class Odd(Searcher):
         (KeyError("x"), "failed in ask: KeyError: 'x'"),
         (SystemExit(3), "failed in ask: SystemExit: 3"),
         (None, "failed in ask: TypeError: 'NoneType' object is not iterable"),
-        (["abc"], "proposed 'abc', which is no proposal: write Proposal.architecture."),
-        ([Proposal("abc")], "proposed Proposal.*, which is no proposal"),
-        ([None], "proposed None, which is no proposal"),
+        (["abc"], "proposed 'abc', which is not a proposal: write Proposal.architecture."),
+        ([Proposal("abc")], "proposed Proposal.*, which is not a proposal"),
+        ([None], "proposed None, which is not a proposal"),
     ],
 )
 def test_a_searcher_that_fails_is_named(given, said):
@@ -266,6 +266,6 @@ def test_a_state_that_is_no_json_costs_no_result(tmp_path):
     first = zcbench.get_benchmark("digits-201").architectures[0]
     found = zcbench.search("digits-201", searcher=Odd([Proposal(first)]), budget=1, ledger=tmp_path / "a")
     assert len(found) == 1
-    said = [note for note in found.report.footnotes() if "cannot be kept" in note]
+    said = [note for note in found.report.footnotes() if "cannot be saved" in note]
     assert len(said) == 1 and "TypeError: Object of type set is not JSON serializable" in said[0]
     assert len(zcbench.search("digits-201", searcher=Odd([Proposal(first)]), budget=1, ledger=tmp_path / "a")) == 1

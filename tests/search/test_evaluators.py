@@ -72,7 +72,7 @@ def test_parts_of_a_training_come_from_the_curves(table):
     assert found.values["valid_nll"] == pytest.approx(np.nanmean(table.curves["valid_nll"][9, :, whole // 3 - 1]))
     assert found.seconds["training"] == pytest.approx(table.facts["train_seconds"][9] * (whole // 3) / whole)
     for epochs in (0, -1, whole, whole + 1):
-        with pytest.raises(InvalidInputError, match="does not tell what valid_nll is after"):
+        with pytest.raises(InvalidInputError, match="has no value of valid_nll after"):
             evaluator.evaluate(table.architectures[9], epochs)
 
 
@@ -107,7 +107,7 @@ def test_seconds_that_cannot_be_are_refused_and_those_that_nobody_knows_are_told
         TableEvaluator(odd, ["valid_nll"], "secs")
     seconds = np.where(np.arange(len(table)) < 3, np.nan, 1.0)
     evaluator = TableEvaluator(replace(table, facts={**table.facts, "secs": seconds}), ["valid_nll"], "secs")
-    assert evaluator.notes == ["3 of 4,930 networks have no training seconds: they count 0 s."]
+    assert evaluator.notes == ["3 of 4,930 networks have no training seconds: they are counted as 0 s."]
     assert evaluator.evaluate(table.architectures[0]).seconds == {"training": 0.0}
     assert not TableEvaluator(table, ["valid_nll"]).notes
 
@@ -115,4 +115,4 @@ def test_seconds_that_cannot_be_are_refused_and_those_that_nobody_knows_are_told
 def test_unknown_seconds_are_said_in_the_report(table):
     seconds = np.where(np.arange(len(table)) < 3, np.nan, 1.0)
     found = zcbench.search(replace(table, facts={**table.facts, "secs": seconds}), cost="secs", budget=3)
-    assert "3 of 4,930 networks have no training seconds: they count 0 s." in found.report.footnotes()
+    assert "3 of 4,930 networks have no training seconds: they are counted as 0 s." in found.report.footnotes()

@@ -12,9 +12,11 @@ def test_where_nothing_ever_gave_a_number():
     with pytest.raises(InvalidInputError) as error:
         failures.take(False, "no memory.", 12)
     assert str(error.value) == (
-        "10 evaluations in a row gave no number, the last because: no memory. Mend what evaluates, and begin with a "
-        "new ledger."
+        "10 evaluations in a row returned no number; the last reason: no memory. Correct the evaluation, and start "
+        "with a new ledger."
     )
+    assert failures.notes() == ("The first evaluation without a number: no disk.",)
+    assert Failures(None).notes() == ()
 
 
 def test_where_numbers_end_the_line_of_the_first_without_is_named():
@@ -22,6 +24,6 @@ def test_where_numbers_end_the_line_of_the_first_without_is_named():
     found = [failures.take(ok, "no disk", line) for line, ok in enumerate([False] * 9 + [True] + [False] * LATER, 3)]
     assert found[:-1] == [""] * (len(found) - 1)
     assert "50 evaluations in a row" in found[-1]
-    assert found[-1].endswith("(or remove line 13 of mine.jsonl and all that follow).")
+    assert found[-1].endswith("(or remove line 13 of mine.jsonl and all lines after it).")
     assert failures.take(True, "", 99) == ""
     assert failures.take(False, "no disk", 100) == ""

@@ -89,7 +89,7 @@ def test_what_cannot_be_hashed_is_told_apart_by_its_name():
 
 
 def test_spaces_without_networks_are_refused():
-    with pytest.raises(InvalidInputError, match="functional hashing builds networks, and the space nds builds none"):
+    with pytest.raises(InvalidInputError, match="functional hashing needs networks, but the space nds builds none"):
         equality("functional", get_space("nds"))
     with pytest.raises(InvalidInputError, match="unknown kind of equality"):
         equality("same", SMALL)
@@ -115,5 +115,5 @@ def test_a_function_that_compares_networks_gives_a_text():
     assert equality(lambda a: a.key[:3], space)(architecture) == architecture.key[:3]
     with pytest.raises(InvalidInputError, match=r"equal has no text for \|.*: ZeroDivisionError: division by zero"):
         equality(lambda a: 1 / 0, space)(architecture)
-    with pytest.raises(InvalidInputError, match=r"equal gave 3 for \|.*: give a text"):
+    with pytest.raises(InvalidInputError, match=r"equal returned 3 for \|.*: return a text"):
         equality(lambda a: 3, space)(architecture)

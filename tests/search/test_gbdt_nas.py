@@ -78,7 +78,7 @@ def test_a_choice_keeps_an_option():
 
 def test_only_spaces_of_choices_are_pruned():
     space = zcbench.get_space("nasbench101")
-    with pytest.raises(InvalidInputError, match="is no space of choices"):
+    with pytest.raises(InvalidInputError, match="is not a space of choices"):
         prune(space, [space.sample(np.random.default_rng(0))] * 3, [1.0, 2.0, 3.0])
 
 

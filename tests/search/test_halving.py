@@ -146,10 +146,10 @@ def test_epochs_that_cannot_be_had():
 
     for wanted in (0, 10, 2.0, True, "3"):
         Odd.wanted = wanted
-        with pytest.raises(zcbench.errors.InvalidInputError, match="epochs, which cannot be had"):
+        with pytest.raises(zcbench.errors.InvalidInputError, match="epochs, which is not available"):
             zcbench.search(TABLE, searcher=Odd(), objectives="valid", budget=2)
     Odd.wanted, Odd.epochs = 3, False
-    with pytest.raises(zcbench.errors.InvalidInputError, match="for 3 epochs, which cannot be had"):
+    with pytest.raises(zcbench.errors.InvalidInputError, match="for 3 epochs, which is not available"):
         zcbench.search(TABLE, searcher=Odd(), objectives="valid", budget=2)
     Odd.wanted = 9  # all of them
     assert np.isnan(zcbench.search(TABLE, searcher=Odd(), objectives="valid", budget=2).epochs).all()

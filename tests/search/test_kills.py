@@ -141,7 +141,7 @@ def test_killed_on_dask_it_ends_as_undisturbed_without(tmp_path):
         _, trouble = process.communicate(timeout=120)
         assert process.returncode == 1 and "Traceback" in trouble  # a script's own
         last = trouble.splitlines()[-1]
-        assert "the Dask scheduler at" in last and last.endswith("start the same search again when there is one.")
+        assert "the Dask scheduler at" in last and last.endswith("start the same search again when it is back.")
     assert run.size < undisturbed.size
     run.on("local")
     run.whole()

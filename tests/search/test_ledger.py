@@ -78,9 +78,9 @@ def test_what_is_no_file(tmp_path):
     with pytest.raises(InvalidInputError, match="is a folder: give a file"):
         Ledger(tmp_path, HEAD)
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(InvalidInputError, match="is no file: give a file"):
+    with pytest.raises(InvalidInputError, match="is not a file: give a file"):
         Ledger(tmp_path / "pipe", HEAD)
-    with pytest.raises(InvalidInputError, match="is no file"):
+    with pytest.raises(InvalidInputError, match="is not a file"):
         read_ledger(tmp_path / "none")
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match=r"file is not a folder"):
@@ -101,11 +101,13 @@ def test_a_line_that_tells_of_something_else(tmp_path):
     path = tmp_path / "a"
     write(path, "x", "y")
     with Ledger(path, HEAD) as ledger:
-        with pytest.raises(InvalidInputError, match=r'line 2 of .*a tells of "evaluated x".* comes to "evaluated z"'):
+        with pytest.raises(
+            InvalidInputError, match=r'line 2 of .*a contains "evaluated x".* this search is at "evaluated z"'
+        ):
             ledger.append("evaluated", **{**EVALUATED, "architecture": "z"})
-        with pytest.raises(InvalidInputError, match="comes to"):
+        with pytest.raises(InvalidInputError, match="this search is at"):
             ledger.append("evaluated", **{**EVALUATED, "epochs": 3})
-        with pytest.raises(InvalidInputError, match='comes to "an end"'):
+        with pytest.raises(InvalidInputError, match='this search is at "an end"'):
             ledger.finished()
 
 
@@ -123,7 +125,9 @@ def test_one_search_at_a_time(tmp_path):
     (tmp_path / "b").symlink_to(path)
     with Ledger(path, HEAD):
         for name in ("a", "b"):  # the same file by two names
-            with pytest.raises(StoreError, match=r"another search writes .*: wait for it, or choose another ledger"):
+            with pytest.raises(
+                StoreError, match=r"another search is writing .*: wait for it, or choose another ledger"
+            ):
                 Ledger(tmp_path / name, HEAD)
         code = f"from filelock import FileLock\nFileLock({f'{path}.lock'!r}).acquire(timeout=0)"  # as another process
         other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -138,13 +142,13 @@ def test_a_full_disk_keeps_what_is_there(tmp_path):
     with Ledger(path, HEAD) as ledger:
         ledger.append("evaluated", **EVALUATED)
         with disk_of(len(before) + 5):
-            with pytest.raises(StoreError, match="What it holds is kept"):
+            with pytest.raises(StoreError, match="Its content is kept"):
                 ledger.append("evaluated", **{**EVALUATED, "architecture": "y" * 100})
-            with pytest.raises(StoreError, match="What it holds is kept"):
+            with pytest.raises(StoreError, match="Its content is kept"):
                 ledger.append("equal", architecture="y" * 100, epochs=None)
     assert path.read_bytes() == before
     write(path, "x", "y")
-    with disk_of(5), pytest.raises(StoreError, match="What it holds is kept"):
+    with disk_of(5), pytest.raises(StoreError, match="Its content is kept"):
         Ledger(tmp_path / "other", HEAD)
 
 
@@ -315,7 +319,7 @@ def test_what_is_no_path_is_refused(path):
 def test_a_path_that_leads_nowhere_is_refused(tmp_path):
     with pytest.raises(StoreError, match=r"cannot write to .*xxx: File name too long"):
         Ledger(tmp_path / ("x" * 300), HEAD)
-    with pytest.raises(InvalidInputError, match="is no file"):
+    with pytest.raises(InvalidInputError, match="is not a file"):
         read_ledger(tmp_path / ("x" * 300))
     (tmp_path / "a").symlink_to(tmp_path / "b")
     (tmp_path / "b").symlink_to(tmp_path / "a")

@@ -61,7 +61,7 @@ def test_a_damaged_line_is_named(tmp_path, damage):
     path.write_bytes(b'{"n":1}\n' + damage + b'{"n":3}\n')
     found = rows_of(path)
     assert next(found)[1] == {"n": 1}
-    with pytest.raises(DataCorruptError, match=r"line 2 of .*a is damaged: remove it and all that follow"):
+    with pytest.raises(DataCorruptError, match=r"line 2 of .*a is damaged: remove it and all lines after it"):
         next(found)
 
 
@@ -166,7 +166,7 @@ def test_a_file_that_others_meddle_with_is_not_written_any_more(tmp_path, meddle
     lines.append(encoded({"n": 2}), durable=False)
     meddle(path)
     before = path.read_bytes() if path.exists() else None
-    with pytest.raises(StoreError, match=f"{said} while it was written: keep others from it"):
+    with pytest.raises(StoreError, match=f"{said} while it was written: let no other program write to it"):
         lines.append(encoded({"n": 3}), durable=False)
     lines.close()
     assert (path.read_bytes() if path.exists() else None) == before

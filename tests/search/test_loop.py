@@ -222,7 +222,7 @@ def test_a_smaller_budget_is_refused_where_more_was_spent(tmp_path):
     for budget, holds in [(Budget(9), "10 evaluations"), (Budget(seconds=19), "20 s"), (Budget(asks=9), "10 asks")]:
         made = loop(keys(20), evaluator, budget, ledger=path)
         with pytest.raises(
-            InvalidInputError, match=rf"holds {holds}, more than the budget of .*: give a larger budget"
+            InvalidInputError, match=rf"contains {holds}, more than the budget of .*: give a larger budget"
         ):
             made.run()
         made.ledger.close()
@@ -243,7 +243,7 @@ def test_a_changed_searcher_is_noticed(tmp_path):
     loop(keys(6), Counted(), Budget(6), ledger=path).run()
     (tmp_path / "a.state").unlink()
     made = loop(keys(6)[::-1], Counted(), Budget(6), ledger=path)
-    with pytest.raises(InvalidInputError, match=r"line 3 of .* searcher, scorer or data were changed"):
+    with pytest.raises(InvalidInputError, match=r"line 3 of .* searcher, scorer or data have changed"):
         made.run()
 
 
@@ -252,7 +252,7 @@ def test_lines_behind_the_end_are_noticed(tmp_path):
     loop(keys(5), Counted(), Budget(10), ledger=path).run()
     (tmp_path / "a.state").unlink()
     path.write_bytes(path.read_bytes() + b'{"kind":"equal","architecture":"x","epochs":null}\n')
-    with pytest.raises(InvalidInputError, match='where this search comes to "an end"'):
+    with pytest.raises(InvalidInputError, match='but this search is at "an end"'):
         loop(keys(5), Counted(), Budget(10), ledger=path).run()
 
 
@@ -299,7 +299,7 @@ def test_where_nothing_gives_a_number_it_ends_soon(tmp_path):
     path = tmp_path / "a"
     evaluator = Counted(simulated=False, value=lambda place: math.nan)
     with pytest.raises(
-        InvalidInputError, match=r"10 evaluations in a row gave no number, the last because: out of order"
+        InvalidInputError, match=r"10 evaluations in a row returned no number; the last reason: out of order"
     ):
         loop(keys(90), evaluator, Budget(90), ledger=path).run()
     assert len(evaluator.names) == 10
@@ -311,7 +311,7 @@ def test_where_numbers_end_the_search_ends_later_with_what_it_has(tmp_path):
     value = lambda place: math.nan if place >= 5 else 1.0  # noqa: E731
     result = loop(keys(90), Counted(simulated=False, value=value), Budget(90), batch=1, ledger=path).run()
     assert len(result) == 55
-    assert f"remove line 8 of {path} and all that follow" in result.ended
+    assert f"remove line 8 of {path} and all lines after it" in result.ended
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:7]))
     mended = loop(keys(90), good := Counted(simulated=False), Budget(90), batch=1, ledger=path).run()
     assert len(mended) == 90 and len(good.names) == 85
@@ -432,14 +432,14 @@ def test_what_came_too_late_for_the_budget_is_no_equal_one():
 def test_numbers_by_name_of_which_nobody_said_which_is_wanted_end_the_search_at_once(tmp_path, workers):
     with pytest.raises(InvalidInputError) as error:
         zcbench.search(SPACE, named, budget=50, ledger=tmp_path / "a", workers=workers)
-    assert "evaluate gives accuracy, size and no 'value': say what is searched for, objectives='accuracy'" in str(
+    assert "evaluate returns accuracy, size and no 'value': choose the objective with objectives='accuracy'" in str(
         error.value
     )
     rows = list(read_ledger(tmp_path / "a")[1])
     assert [row["values"] for row in rows if row["kind"] == "evaluated"] == [
         {"value": None, "accuracy": 0.5, "size": 3.0}
     ]
-    with pytest.raises(InvalidInputError, match="say what is searched for"):  # what was paid for is read
+    with pytest.raises(InvalidInputError, match="choose the objective"):  # what was paid for is read
         zcbench.search(SPACE, named, budget=50, ledger=tmp_path / "a", workers=workers)
     assert len(list(read_ledger(tmp_path / "a")[1])) == len(rows)
 

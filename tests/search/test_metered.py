@@ -122,7 +122,7 @@ def test_a_line_that_was_paid_for_is_remembered():
 def test_a_scorer_that_scores_nothing_is_given_up():
     made = metered(Counting(missing=CELLS))
     made.score(CELLS[: TRIED - 1])
-    with pytest.raises(InvalidInputError, match=r"counting has no score of any of 10 architectures.*: no"):
+    with pytest.raises(InvalidInputError, match=r"counting has no score for any of 10 architectures.*: no"):
         made.score(CELLS[TRIED - 1 :][:1])
     made = metered(Counting(missing=CELLS[1:]))
     assert len(made.score(CELLS).reasons) == 11  # one is enough

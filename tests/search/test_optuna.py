@@ -113,10 +113,10 @@ def test_a_scorer_chooses_the_first_trials():
 def test_what_cannot_be_is_said_in_one_sentence():
     with pytest.raises(UnknownNameError, match="did you mean 'TPESampler'"):
         Search(get_searcher("optuna:sampler=TPESample"), problem())
-    with pytest.raises(InvalidInputError, match="GridSampler cannot be made of a seed alone"):
+    with pytest.raises(InvalidInputError, match="GridSampler cannot be made from a seed alone"):
         Search(OptunaSearch("GridSampler"), problem())
     table = get_benchmark("chars-rnn")
-    with pytest.raises(InvalidInputError, match="make no fixed number of choices"):
+    with pytest.raises(InvalidInputError, match="needs a fixed number of choices"):
         Search(OptunaSearch(), problem(domain=Domain(table.space, table.architectures)))
     with pytest.raises(InvalidInputError, match="CmaEsSampler cannot search here"):
         run(OptunaSearch("CmaEsSampler"), 5, score=lambda one: (1, 2), given=problem(objectives=2))

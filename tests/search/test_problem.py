@@ -51,7 +51,7 @@ def test_proxies_of_an_encoding_are_paid_for():
     encoder = problem(scorer=scorer).encoding("onehot+proxies(params+naswot)").fit(CELLS)
     assert asked == ["params", "naswot"]
     assert encoder.names[-2:] == ["score(params)[0]", "score(naswot)[0]"]
-    with pytest.raises(InvalidInputError, match="nothing that could score"):
+    with pytest.raises(InvalidInputError, match="no source of scores"):
         problem().encoding("proxies(params)")
 
 
@@ -62,10 +62,10 @@ def test_columns_come_from_the_table():
 
 
 def test_what_scores_cannot_stand_beside():
-    with pytest.raises(InvalidInputError, match="gives no vectors"):
+    with pytest.raises(InvalidInputError, match="is not a vector"):
         problem(convolutions).surrogate("gcn")
     assert problem().surrogate("gcn").kind == "graph"
-    with pytest.raises(InvalidInputError, match="cost training"):
+    with pytest.raises(InvalidInputError, match="need training"):
         problem().encoding("onehot+curve(valid_nll/3)")
 
 

@@ -32,7 +32,7 @@ def product(architecture):
 def test_sums_are_exact_however_large_the_space():
     space = digits(20, 10)
     assert refused(Constraint(total, high=-1), space) == (
-        "no architecture of digits keeps total <= -1: total reaches from 0 to 180."
+        "no architecture of digits meets total <= -1: total ranges from 0 to 180."
     )
 
 
@@ -40,8 +40,8 @@ def test_sums_that_exclude_one_another():
     space = digits(20, 10)
     said = refused([Constraint(total, high=3), Constraint(first, low=4), lambda a: True], space)
     assert said == (
-        "no architecture of digits keeps total <= 3 and 4 <= first together, though each can be kept alone: "
-        "where 4 <= first, total reaches from 4 to 180; where total <= 3, first reaches from 0 to 3."
+        "no architecture of digits meets total <= 3 and 4 <= first together, though each can be satisfied alone: "
+        "where 4 <= first, total ranges from 4 to 180; where total <= 3, first ranges from 0 to 3."
     )
 
 
@@ -51,23 +51,23 @@ def test_a_gap_between_values_is_found():
 
 def test_a_small_space_is_gone_through():
     assert refused(Constraint(product, low=5000)) == (
-        "no architecture of digits keeps 5,000 <= product: product reaches from 1 to 4,096."
+        "no architecture of digits meets 5,000 <= product: product ranges from 1 to 4,096."
     )
 
 
 def test_a_large_space_is_sampled_and_that_is_said():
     said = refused(Constraint(product, high=0), digits(13, 5))
-    assert said.startswith("no architecture of digits was found to keep product <= 0: product reaches from ")
+    assert said.startswith("no architecture of digits was found to meet product <= 0: product ranges from ")
     assert "among 1,000 architectures drawn at random, of which 10 were changed towards the bounds" in said
 
 
 def test_a_table_is_gone_through():
     benchmark = table(20)
     benchmark = zcbench.Benchmark(**{**vars(benchmark), "facts": {"size": np.arange(20.0)}})
-    assert "size reaches from 0 to 19 in the table" in refused(
+    assert "size ranges from 0 to 19 in the table" in refused(
         "size<=-1", benchmark.space, benchmark.architectures, benchmark
     )
-    with pytest.raises(InvalidInputError, match="size reaches from 0 to 19 in the table"):
+    with pytest.raises(InvalidInputError, match="size ranges from 0 to 19 in the table"):
         zcbench.search(benchmark, searcher="random", constraints={"size": (50, None)})
 
 
@@ -75,7 +75,7 @@ def test_a_function_that_allows_nothing():
     def never(architecture):
         return False
 
-    assert refused(never).endswith("keeps never: never allows nothing.")
+    assert refused(never).endswith("meets never: never allows nothing.")
 
 
 def test_rare_architectures_are_found_by_changing_others():

@@ -52,7 +52,7 @@ def test_a_search_that_went_on_with_a_larger_budget_is_told_whole(tmp_path, tabl
 
 
 def test_what_is_no_ledger_or_damaged_is_refused(tmp_path, table):
-    with pytest.raises(InvalidInputError, match="is no file"):
+    with pytest.raises(InvalidInputError, match="is not a file"):
         read_search(tmp_path / "nothing")
     path = tmp_path / "ledger.jsonl"
     zcbench.search(table, objectives="valid_nll", searcher="random", budget=3, ledger=path)

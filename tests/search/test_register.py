@@ -26,7 +26,7 @@ def test_settings_follow_the_name():
         ("evolutoin", "unknown searcher 'evolutoin': did you mean 'evolution'"),
         ("evolution:populaton=3", "unknown setting of evolution 'populaton': did you mean 'population'"),
         ("evolution:population", "write settings as evolution:setting=value"),
-        ("evolution:population=many", "'many' is not a int"),
+        ("evolution:population=many", "'many' is not a whole number"),
         ("evolution:population=0", "population"),
     ],
 )

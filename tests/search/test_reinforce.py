@@ -106,5 +106,5 @@ def test_a_scorer_chooses_the_first_ones():
 
 def test_spaces_without_choices_are_refused_in_one_sentence():
     table = get_benchmark("chars-rnn")
-    with pytest.raises(InvalidInputError, match=r"make no fixed number of choices: take another searcher"):
+    with pytest.raises(InvalidInputError, match=r"needs a fixed number of choices.*use another searcher"):
         Search(Reinforce(), problem(domain=Domain(table.space, table.architectures)))

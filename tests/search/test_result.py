@@ -84,7 +84,7 @@ def test_the_known_best_keeps_the_constraints():
 def test_constraints_that_columns_do_not_tell_of_are_told():
     found = made(["naswot<=2.0"])
     assert found.report.known("quality").best == 0.4
-    assert any("do not tell which rows keep naswot<=2.0" in note for note in found.report.footnotes())
+    assert any("no column to decide which rows satisfy naswot<=2.0" in note for note in found.report.footnotes())
 
 
 def test_the_head_tells_of_scorers_and_of_the_reference():

@@ -151,9 +151,9 @@ def test_pool_is_what_is_scored():
 
 
 def test_searcher_refuses():
-    with pytest.raises(InvalidInputError, match="weighs scorers and there are none"):
+    with pytest.raises(InvalidInputError, match="needs scorers to weight, and there are none"):
         begun(features=())
     space = zcbench.get_space("darts-zero")
     given = Problem(Domain(space), (Objective("value"),), Budget(5), np.random.default_rng(0), features=(Metric("x"),))
-    with pytest.raises(InvalidInputError, match="too large to be scored whole"):
+    with pytest.raises(InvalidInputError, match="too large to be scored completely"):
         Search(get_searcher("robot"), given)

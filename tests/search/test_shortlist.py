@@ -88,5 +88,5 @@ def test_what_is_refused():
     def broken(architecture):
         raise ValueError("no luck")
 
-    with pytest.raises(InvalidInputError, match=r"no score of any of 1,296.*no luck"):
+    with pytest.raises(InvalidInputError, match=r"no score for any of 1,296.*no luck"):
         shortlist(SPACE, 1, scorer=broken)

@@ -108,5 +108,5 @@ def test_features_are_scored_once_and_learned():
 def test_what_cannot_be_is_said():
     with pytest.raises(UnknownNameError):
         Surrogate(problem(), "gpp")
-    with pytest.raises(InvalidInputError, match="no vectors"):
+    with pytest.raises(InvalidInputError, match="not a vector"):
         Surrogate(problem([Counting()]), "gcn")

@@ -75,16 +75,16 @@ def test_nothing_but_scores_needs_nothing_that_evaluates(table):
 @pytest.mark.parametrize(
     ("given", "error", "message"),
     [
-        ({"evaluate": None}, InvalidInputError, "say what evaluates"),
+        ({"evaluate": None}, InvalidInputError, "give evaluate"),
         ({"evaluate": 7}, InvalidInputError, "give a benchmark or a function"),
         ({"objectives": []}, InvalidInputError, "a search needs an objective"),
         ({"objectives": "valid_nil"}, UnknownNameError, "did you mean 'valid_nll'"),
         ({"reported": ["test_nil"]}, UnknownNameError, "did you mean 'test_nll'"),
-        ({"evaluate": len, "cost": 3}, InvalidInputError, "cost goes with a table"),
+        ({"evaluate": len, "cost": 3}, InvalidInputError, "cost applies only to a table"),
         ({"cost": "trian_seconds"}, UnknownNameError, "did you mean 'train_seconds'"),
         ({"reference": {"valid": 1}}, InvalidInputError, "give a number for each objective by name"),
         ({"reference": {"valid_nll": math.inf}}, InvalidInputError, "choose a finite number"),
-        ({"scored": [Objective("valid_nll")]}, InvalidInputError, "drop either"),
+        ({"scored": [Objective("valid_nll")]}, InvalidInputError, "remove one of them"),
         ({"constraints": "train_seconds<=1"}, InvalidInputError, "which a scorer must not know"),
     ],
 )

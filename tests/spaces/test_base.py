@@ -96,3 +96,14 @@ def test_words():
     assert quoted("x" * 300) == "'" + "x" * 200 + "'…"
     assert written_form("(1, 'a')") == [1, "a"]
     assert written_form("abc") is None
+
+
+def test_the_least_that_a_space_of_choices_writes():
+    """Without a graph of its own its choices are a sequence; nothing else is needed for encodings and predictors."""
+    graph = SPACE.graph(SPACE.parse("abb"))
+    assert graph.nodes == ("input", "1=a", "2=b", "3=b", "output")
+    assert graph.edges == ((0, 1), (1, 2), (2, 3), (3, 4))
+    same = Letters("same", ["ab", "ab"])
+    assert same.graph(same.parse("ab")).nodes == ("input", "choice=a", "choice=b", "output")
+    with pytest.raises(InvalidArchitectureError, match="belongs to the space 'letters', not to 'same'"):
+        same.graph(SPACE.parse("abb"))

@@ -27,5 +27,5 @@ class Lazy(TrainingRule):
 
 
 def test_a_rule_that_lets_nothing_learn():
-    with pytest.raises(InvalidInputError, match="let no subnet learn"):
+    with pytest.raises(InvalidInputError, match="trained no subnet"):
         steps_for(supernet(), *data(), Lazy(), 10)

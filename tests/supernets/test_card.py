@@ -80,7 +80,7 @@ def test_files_that_are_not_those_of_the_card_are_named(tmp_path):
     card["files"]["weights"]["file"] = "../../etc/passwd"
     (tmp_path / "best.json").write_text(json.dumps(card))
     (problem,) = check_card(tmp_path / "best.json")
-    assert "is no name of a file beside the card" in problem
+    assert "is not the name of a file next to the card" in problem
 
 
 def test_no_card(tmp_path):
@@ -88,7 +88,7 @@ def test_no_card(tmp_path):
         check_card(tmp_path / "none.json")
     for content in (b"", b"\xff", b"[]", b"{}", b'{"files": {"a": 3}}'):
         (tmp_path / "none.json").write_bytes(content)
-        with pytest.raises(DataCorruptError, match="no card of an exported network"):
+        with pytest.raises(DataCorruptError, match="not the card of an exported network"):
             check_card(tmp_path / "none.json")
 
 

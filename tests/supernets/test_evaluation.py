@@ -71,7 +71,7 @@ def test_a_ledger_of_other_weights_or_data_is_refused(tmp_path) -> None:
         weight.view(-1)[0] += 1
     with pytest.raises(InvalidInputError, match="supernet"):
         again()
-    with pytest.raises(InvalidInputError, match="no held-out data to judge subnets by"):
+    with pytest.raises(InvalidInputError, match="no held-out data to evaluate subnets on"):
         net.held_out = None
         again()
 
@@ -83,7 +83,7 @@ def test_a_supernet_without_evaluation_is_refused_in_one_sentence() -> None:
         def subnet(self, architecture):
             return SPACE.build(architecture)
 
-    with pytest.raises(InvalidInputError, match="this supernet has no evaluate: give a function"):
+    with pytest.raises(InvalidInputError, match="this supernet has no method evaluate: give a function"):
         zcbench.search(Bare(), budget=3)
 
 

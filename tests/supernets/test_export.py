@@ -130,12 +130,12 @@ class Nan(nn.Linear):
         (Branch, "torch.export refuses the network .*control flow that depends on values"),
         (Fixed, "or export it with dynamic=False"),
         (Loop, "or export it with dynamic=False"),
-        (Noisy, "something else each time"),
-        (Counting, "something else each time"),
+        (Noisy, "different outputs for the same inputs"),
+        (Counting, "different outputs for the same inputs"),
         (Raising, "cannot compute the example: ValueError: not"),
         (Leaving, "cannot compute the example: SystemExit: 3"),
         (Nothing, "returns no tensor"),
-        (Nan, "gives nan"),
+        (Nan, "returns nan"),
     ],
 )
 def test_what_torch_refuses_is_a_sentence_and_the_weights_are_written(tmp_path, kind, sentence, capfd):
@@ -158,7 +158,7 @@ def test_sizes_in_the_code_are_exported_for_one_size(tmp_path):
 
 
 class Several(nn.Module):
-    """Keyword arguments, a dictionary with a nested tuple, integers, None, and a number that is no tensor."""
+    """Keyword arguments, a dictionary with a nested tuple, integers, None, and a number that is not a tensor."""
 
     def __init__(self):
         super().__init__()
@@ -287,16 +287,16 @@ def test_files_that_are_there_are_not_replaced_unasked(tmp_path):
     network, example = nn.Linear(4, 3).eval(), torch.randn(3, 4)
     (tmp_path / "network.pt2").write_text("precious")
     with pytest.raises(
-        InvalidInputError, match=r"network\.pt2 is there already: give another folder or name, or overwrite"
+        InvalidInputError, match=r"network\.pt2 exists already: give another folder or name, or overwrite"
     ):
         export(network, tmp_path, example)
     assert sorted(one.name for one in tmp_path.iterdir()) == ["network.pt2"]
     export(network, tmp_path, example, kinds="weights")
     (tmp_path / "a.json").write_text("{}")
-    with pytest.raises(InvalidInputError, match=r"a\.json is there already"):
+    with pytest.raises(InvalidInputError, match=r"a\.json exists already"):
         export(network, tmp_path, example, kinds="weights", name="a")
     done = export(Branch().eval(), tmp_path, example, kinds=["weights", "torch"], overwrite=True)
-    assert done.failed["torch"].endswith("The file of that name is one of an earlier export.")
+    assert done.failed["torch"].endswith("The file of this name is from an earlier export.")
     assert (tmp_path / "network.pt2").read_text() == "precious"
     load_weights(Branch(), tmp_path / "network.safetensors")
 

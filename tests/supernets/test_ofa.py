@@ -175,7 +175,7 @@ def test_weights_wider_by_a_fifth():
         InvalidInputError, match=r"first_conv.conv.weight has the shape \(24, 3, 3, 3\) and not \(16, 3"
     ):
         OFASupernet(wide)
-    with pytest.raises(InvalidInputError, match="is no space of once-for-all"):
+    with pytest.raises(InvalidInputError, match="is not a space of once-for-all"):
         OFASupernet(wide, "nasbench201")
 
 
@@ -210,7 +210,7 @@ def without(weights, ending):
 def test_weights_of_another_network(weights):
     last = "blocks.20.mobile_inverted_conv.depth_conv.bn.bn.weight"
     for wrong, said in (
-        (without(weights, last), "has no blocks.20.mobile_inverted_conv.depth_conv.bn.weight, and ofa-mbv3 has"),
+        (without(weights, last), "has no blocks.20.mobile_inverted_conv.depth_conv.bn.weight, but ofa-mbv3 has"),
         (
             without(weights, "7to5_matrix"),
             "has no blocks.1.mobile_inverted_conv.depth_conv.conv.7to5_matrix and 19 more",
@@ -223,12 +223,12 @@ def test_weights_of_another_network(weights):
         ({**weights, "backbone.0.weight": weights[last]}, "has no 'backbone.0.weight'"),
         ({**weights, last.replace("bn.bn", "bn"): weights[last]}, "twice, under two names"),
         ({**weights, last: weights[last][:-1]}, "depth_conv.bn.weight has the shape"),
-        ({**weights, last: weights[last] * float("nan")}, "no finite numbers"),
-        ({**weights, last: weights[last].long()}, "no finite numbers"),
-        ({**weights, last: [1.0]}, "is no tensor"),
-        ({}, "is no state dictionary"),
-        ({"state_dict": {}}, "is no state dictionary"),
-        ({3: weights[last]}, "is no state dictionary"),
+        ({**weights, last: weights[last] * float("nan")}, "not finite numbers"),
+        ({**weights, last: weights[last].long()}, "not finite numbers"),
+        ({**weights, last: [1.0]}, "is not a tensor"),
+        ({}, "is not a state dictionary"),
+        ({"state_dict": {}}, "is not a state dictionary"),
+        ({3: weights[last]}, "is not a state dictionary"),
         (without(weights, "classifier.linear.weight"), "has no classifier.linear.weight"),
     ):
         with pytest.raises(InvalidInputError, match=said) as caught:

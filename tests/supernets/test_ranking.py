@@ -111,7 +111,7 @@ def test_the_ends_of_the_scale(whole):
     report, _, _ = whole
     values = np.array(list(truth().values()))
     assert report.ceiling == noise_ceiling(values) and report.trainings == 3
-    own = report["one training of its own"]
+    own = report["one stand-alone training"]
     taus = [kendall_tau(-values[:, k], -np.delete(values, k, 1).mean(1)).value for k in range(3)]
     assert own.tau == pytest.approx(np.mean(taus)) and own.all_in == 32.0
     assert list(report.scorers[:-1]) == sorted(report.scorers[:-1], key=lambda one: -one.tau)
@@ -213,7 +213,7 @@ def test_bad_input_is_refused_before_anything_is_trained(whole, tmp_path):
     for supernet, message in ((3, "the supernet is 3"), ([], "give one or more")):
         with pytest.raises(InvalidInputError, match=message):
             rank_subnets(nothing, supernet, truth(), **known)
-    with pytest.raises(InvalidInputError, match="leave it out"):
+    with pytest.raises(InvalidInputError, match="remove this argument"):
         rank_subnets(nothing, make(0), truth(), seed=1, **known)
     with pytest.raises(InvalidArchitectureError):
         rank_subnets(nothing, make, {"9-9": [1.0], **truth()}, **known)

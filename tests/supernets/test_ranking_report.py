@@ -17,7 +17,7 @@ def test_it_says_who_is_above_the_parameters():
     assert [one.name for one in report.above()] == ["inherited(naswot)"]  # trainings themselves are no scorer
     notes = " ".join(report.footnotes())
     assert "Above params by its interval, of 5 scorers: inherited(naswot) by 0.05 [0.01, 0.10]." in notes
-    assert "of so many, about 0.1 are above by chance" in notes
+    assert "of this many, about 0.1 are above by chance" in notes
     assert "test_nll" in report.headline() and "0.73 [0.70, 0.76]" in report.headline()
     none = ranking(scorers=(row("params"), row("naswot", over=(0.1, -0.1, 0.3))))
     assert "of 2 scorers: none." in " ".join(none.footnotes())
@@ -32,8 +32,8 @@ def test_what_is_not_listed_is_named():
     notes = " ".join(report.footnotes())
     for text in (
         "Not shown, failed: head_confidence.",
-        "Not shown, the same scores as with fresh weights: inherited(params).",
-        "Left out: 1 subnet without a result",
+        "Not shown, the same scores as with new weights: inherited(params).",
+        "Excluded: 1 subnet without a result",
         "first 40 subnets alone: ntk_cond",
     ):
         assert text in notes
@@ -56,12 +56,12 @@ def test_names_are_whole_and_costs_stand_at_80_columns():
 def test_rows_for_programs():
     report = ranking()
     found = list(csv.DictReader(io.StringIO(report.to_csv())))
-    assert len(found) == 7 and found[0]["scorer"] == "one training of its own"
+    assert len(found) == 7 and found[0]["scorer"] == "one stand-alone training"
     assert found[0]["standing"] == "above" and found[3]["standing"] == "tied" and found[4]["standing"] == "below"
     assert (found[1]["failed"], found[1]["ok"], found[6]["tau"]) == ("2", "6", "")
     content = json.loads(report.to_json())
     assert content["rows"][6]["tau"] is None and content["ceiling"] == 0.73 and len(content["subnets"]) == 4
-    assert report["params"].tau == 0.65 and str(report).startswith("Who ranks 4 subnets")
+    assert report["params"].tau == 0.65 and str(report).startswith("Scorers that rank 4 subnets")
     with pytest.raises(KeyError):
         report["nobody"]
 

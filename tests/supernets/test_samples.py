@@ -140,13 +140,16 @@ def test_places_without_a_class_change_no_gradient():
 @pytest.mark.parametrize(
     ("inputs", "said"),
     [
-        (np.zeros((4, 3)), "given as ndarray: give a tensor, torch.as_tensor makes one of it"),
+        (np.zeros((4, 3)), "given as ndarray: give a tensor, for example with torch.as_tensor"),
         ("text", "given as str: give a tensor"),
         (None, "given as NoneType"),
-        ((), "hold no tensor"),
-        ({"a": 3}, "hold no tensor"),
-        (torch.tensor(3.0), "hold no tensor"),
-        ((torch.zeros(4, 3), torch.zeros(5, 3)), r"the shapes \(4, 3\), \(5, 3\): each needs as many samples"),
+        ((), "contain no tensor"),
+        ({"a": 3}, "contain no tensor"),
+        (torch.tensor(3.0), "contain no tensor"),
+        (
+            (torch.zeros(4, 3), torch.zeros(5, 3)),
+            r"the shapes \(4, 3\), \(5, 3\): each needs the same number of samples",
+        ),
         (torch.zeros(0, 3), "have no sample"),
     ],
 )
@@ -164,7 +167,7 @@ def test_inputs_that_are_refused(inputs, said):
         (torch.zeros(4), "the type torch.float32: give classes"),
         (torch.zeros(4, dtype=torch.bool), "the type torch.bool: give classes"),
         (torch.tensor([0, 1, -1, 2]), "is -1: give classes from 0 on"),
-        (torch.full((4,), -100), "stands for no class"),
+        (torch.full((4,), -100), "means no class"),
     ],
 )
 def test_targets_that_are_refused(targets, said):

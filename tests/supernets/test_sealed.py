@@ -46,5 +46,5 @@ def test_files_of_other_programs():
     with pytest.raises(DataCorruptError, match="no digest"):
         opened(content, strict=True)
     for odd in (b"", b"\xff" * 20, json.dumps({}).encode(), (2).to_bytes(8, "little") + b"[]"):
-        with pytest.raises(DataCorruptError, match="it is no safetensors file"):
+        with pytest.raises(DataCorruptError, match="it is not a safetensors file"):
             opened(odd, strict=False)

@@ -15,8 +15,8 @@ def test_each_step_says_what_it_brought_within_80_columns():
         "params: tau 0.70 [0.50, 0.85], 10 ms each, 1 without a score",
         "another training: tau 0.80 [0.70, 0.90]",
         "1 of 3 allowed subnets have a lower loss",
-        "by themselves (test): found 91.0 %, best 93.0 %",
-        "42 x cheaper than to train these 3 once",
+        "stand-alone (test): found 91.0 %, best 93.0 %",
+        "42 x cheaper than training these 3 once",
         "hypervolume 50.0 % of the true front's, 1 subnet",
         "200 steps, the best after 120: 90.0 % (test 95.4 %)",
         "onnx: not written; subnet.md says why",
@@ -32,7 +32,7 @@ def test_what_was_not_done_is_said():
     assert "200 steps: none was better on validation images" in text and "2 steps skipped" in text
     assert "This was the quick form" in text
     part = story(evaluate={"space": 1296}).to_text()
-    assert "4 subnets of 1,296" in part and "the known front's" in part and "all that was evaluated" in part
+    assert "4 subnets of 1,296" in part and "the known front's" in part and "all evaluated subnets" in part
 
 
 def test_json_holds_everything():

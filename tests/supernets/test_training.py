@@ -244,9 +244,9 @@ def test_checkpoints_of_something_else_are_refused(tmp_path):
     whole = path.read_bytes()
     for bad in (b"", b"nonsense", whole[:-40], whole[: len(whole) // 2], json.dumps({"a": 1}).encode()):
         path.write_bytes(bad)
-        with pytest.raises(InvalidInputError, match="no checkpoint"):
+        with pytest.raises(InvalidInputError, match="not a checkpoint"):
             training(rule="single_path").restore(path)
-    with pytest.raises(InvalidInputError, match=r"no checkpoint of a supernet's training \(No such file"):
+    with pytest.raises(InvalidInputError, match=r"not a checkpoint of a supernet's training \(No such file"):
         training(rule="single_path").restore(tmp_path / "absent")
 
 
@@ -271,7 +271,7 @@ def test_a_damaged_checkpoint_is_never_taken(tmp_path):
         if content == whole:
             continue
         (tmp_path / "a.safetensors").write_bytes(content)
-        with pytest.raises(InvalidInputError, match="no checkpoint of a supernet's training"):
+        with pytest.raises(InvalidInputError, match="not a checkpoint of a supernet's training"):
             other.restore(path)
     assert all(torch.equal(a, b) for a, b in zip(before, weights(other), strict=True)) and other.done == 0
     (tmp_path / "a.safetensors").write_bytes(whole)
@@ -328,7 +328,7 @@ def test_a_rule_by_which_nothing_learns_is_refused():
         def step(self, step):
             pass
 
-    with pytest.raises(InvalidInputError, match="the rule let no subnet learn in step 0"):
+    with pytest.raises(InvalidInputError, match="the rule trained no subnet in step 0"):
         run(training(rule=Idle()))
 
 
@@ -351,10 +351,10 @@ def test_a_step_that_raised_leaves_no_gradient():
 
 def test_what_augment_makes_is_checked():
     for augment, said in (
-        (lambda inputs, generator: inputs[:2], "augment makes 2 samples of 8"),
+        (lambda inputs, generator: inputs[:2], "augment returns 2 samples for 8"),
         (3, "augment is 3: give a function"),
         (lambda inputs, generator: None, "augmented inputs are given as NoneType"),
-        (lambda inputs, generator: inputs.numpy(), "torch.as_tensor makes one of it"),
+        (lambda inputs, generator: inputs.numpy(), "for example with torch.as_tensor"),
     ):
         with pytest.raises(InvalidInputError, match=said):
             run(training(augment=augment))
@@ -389,7 +389,7 @@ def test_what_cannot_be_trained():
     ):
         with pytest.raises(InvalidInputError):
             training(**wrong)
-    with pytest.raises(InvalidInputError, match="and the network gives 10 logits: give classes from 0 to 9"):
+    with pytest.raises(InvalidInputError, match="but the network returns 10 logits: give classes from 0 to 9"):
         run(training(samples=(inputs, targets + 20)))
     with pytest.raises(UnknownNameError, match="did you mean 'sandwich'"):
         training(rule="sandwitch")

@@ -51,7 +51,7 @@ def test_slices_of_a_larger_tensor_are_written_alone():
 def test_what_cannot_be_written_is_a_sentence():
     broken = nn.Linear(2, 2)
     broken.weight.data[0, 0] = torch.nan
-    with pytest.raises(InvalidInputError, match="'weight' holds nan"):
+    with pytest.raises(InvalidInputError, match="'weight' contains nan"):
         packed(broken, {})
 
     class Extra(nn.Linear):
@@ -60,11 +60,11 @@ def test_what_cannot_be_written_is_a_sentence():
 
         def set_extra_state(self, state): ...
 
-    with pytest.raises(InvalidInputError, match="is a dict, and a file of weights holds tensors"):
+    with pytest.raises(InvalidInputError, match="is a dict, but a file of weights contains tensors"):
         packed(Extra(2, 2), {})
     sparse = nn.Module()
     sparse.register_buffer("graph", torch.eye(3).to_sparse())
-    with pytest.raises(InvalidInputError, match="no dense tensor"):
+    with pytest.raises(InvalidInputError, match="not a dense tensor"):
         packed(sparse, {})
 
 
@@ -74,7 +74,7 @@ def test_what_cannot_be_read_is_a_sentence(tmp_path):
         load_weights(nn.Linear(2, 2), path)
     for content in (b"", b"{}", b"\xff" * 100, packed(nn.Linear(2, 2), {})[:-1]):
         path.write_bytes(content)
-        with pytest.raises(DataCorruptError, match="no whole file of weights"):
+        with pytest.raises(DataCorruptError, match="no complete file of weights"):
             load_weights(nn.Linear(2, 2), path)
 
 
@@ -85,7 +85,7 @@ def test_weights_of_another_network_are_refused_and_change_nothing(tmp_path, oth
     path = tmp_path / "a.safetensors"
     path.write_bytes(packed(nn.Linear(2, 2), {"class": "torch.nn.Linear", "architecture": "a|b"}))
     before = [one.clone() for one in other.parameters()]
-    with pytest.raises(InvalidInputError, match="has the weights of a\\|b, and they do not fit this network"):
+    with pytest.raises(InvalidInputError, match="has the weights of a\\|b, which do not fit this network"):
         load_weights(other, path)
     assert all(map(torch.equal, before, other.parameters()))
 
@@ -95,11 +95,11 @@ def test_weights_of_another_type_and_nan_are_refused(tmp_path):
     for kind in (torch.float16, torch.float64, torch.int64):
         save_file({name: value.to(kind) for name, value in network.state_dict().items()}, path)
         before = network.weight.clone()
-        with pytest.raises(InvalidInputError, match="they do not fit this network"):
+        with pytest.raises(InvalidInputError, match="which do not fit this network"):
             load_weights(network, path)
         assert torch.equal(network.weight, before)
     save_file({name: value * torch.nan for name, value in network.state_dict().items()}, path)
-    with pytest.raises(DataCorruptError, match="holds nan in"):
+    with pytest.raises(DataCorruptError, match="contains nan in"):
         load_weights(network, path)
 
 
@@ -111,7 +111,7 @@ def test_a_file_that_runs_code_is_no_file_of_weights(tmp_path):
     torch.save({"weight": Evil()}, tmp_path / "a.pt")
     (tmp_path / "b.pt").write_bytes(pickle.dumps(Evil()))
     for name in ("a.pt", "b.pt"):
-        with pytest.raises(DataCorruptError, match="no safetensors file"):
+        with pytest.raises(DataCorruptError, match="not a safetensors file"):
             load_weights(nn.Linear(3, 2), tmp_path / name)
     assert not (tmp_path / "ran").exists()
 

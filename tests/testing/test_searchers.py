@@ -429,7 +429,7 @@ BREACHES = [
     (Epochs, {}, None, "trained for 2 epochs, which cannot be had"),
     (Backwards, {}, None, "was trained for 3 epochs before"),
     (Repeats, {}, None, "proposals gave 40 new networks"),
-    (Free, {}, None, "which is outside of what may be searched"),
+    (Free, {}, None, "which is not an allowed architecture"),
     (OnlyNear, {}, {"few neighbours"}, "of a table of 60 networks it evaluates"),
     (Large, {}, {"small space"}, "of a space of 5 networks it evaluates 3"),
     (Stateless, {}, None, "restored after 10 steps it makes other proposals"),

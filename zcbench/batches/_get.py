@@ -39,7 +39,7 @@ _AT_ONCE = 5000
 
 
 def list_downloads() -> list[str]:
-    """Names of the batches whose images can be got or imported."""
+    """Return the names of the batches whose images can be downloaded or imported."""
     return list(LAYOUTS)
 
 
@@ -86,7 +86,7 @@ def import_batch(name: str, path: str | os.PathLike[str]) -> Path:
     layout, source, target = _layout(name), Path(path), _place(name)
     if not source.exists():
         raise DataMissingError(f"{source} does not exist: give the authors' archive or folder.")
-    with explained(source), tempfile.TemporaryDirectory(prefix="zcbench-") as folder:
+    with explained(source), tempfile.TemporaryDirectory(prefix="zcbench-", ignore_cleanup_errors=True) as folder:
         refuse_web_pages([source])
         if source.is_dir():
             found = read_layout(source, layout) or read_layout(source.resolve().parent, layout)
@@ -104,7 +104,7 @@ def import_batch(name: str, path: str | os.PathLike[str]) -> Path:
 
 def _layout(name: str) -> Layout:
     if name not in LAYOUTS:
-        raise InvalidInputError(f"{name} has no images to get: choose {' or '.join(LAYOUTS)}.")
+        raise InvalidInputError(f"{name} has no images to download: choose {' or '.join(LAYOUTS)}.")
     return LAYOUTS[name]
 
 
@@ -125,7 +125,7 @@ def _write(images: Images, path: Path) -> None:
 
 
 def _of_archive(path: Path, layout: Layout, folder: Path) -> Images | None:
-    """The images in an archive; its members are written under our own names into a temporary folder."""
+    """Read the images in an archive; its members are written under our own names into a temporary folder."""
     patterns = {kind: _pattern(text) for kind, text in (("bin", layout.binary), ("py", layout.pickled))}
     found: dict[str, tuple[str, Path]] = {}
     for name, content in _members(path, tuple(patterns.values())):
@@ -150,7 +150,7 @@ def _of_archive(path: Path, layout: Layout, folder: Path) -> Images | None:
 
 
 def _pattern(text: str) -> str:
-    """A pattern of paths in an archive as a regular expression."""
+    """Convert a pattern of paths in an archive to a regular expression."""
     return r"(?:\./)*" + re.escape(text).replace(r"\[1\-5\]", "[1-5]").replace(r"\[1-5\]", "[1-5]")
 
 

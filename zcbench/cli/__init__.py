@@ -43,7 +43,7 @@ _FIRST_STEPS = """Which cheap score predicts, before training, which network wil
 
   zcbench run digits-201 --limit 100               compare proxies, no download
   zcbench score FILE.py:FUNCTION --input 3x32x32   score your own network
-  zcbench run TABLE.csv --target COLUMN            rank columns of your table
+  zcbench predict TABLE.csv --target COLUMN        rank your untrained networks
   zcbench check FILE.py                            test your own proxy
 
 zcbench --help lists all commands; zcbench COMMAND --help shows examples."""
@@ -62,8 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = [*(sys.argv[1:] if arguments is None else arguments)]
     make_readable(sys.stdout)
     make_readable(sys.stderr)
-    if arguments[:1] == ["help"]:
-        arguments = [*arguments[1:], "--help"]
+    if arguments[:1] in (["help"], ["version"]):
+        arguments = [*arguments[1:], f"--{arguments[0]}"]
     wanted = next((a for a in arguments if not a.startswith("-")), None)
     if wanted in _RENAMED:
         place, old, wanted = arguments.index(wanted), wanted, _RENAMED[wanted]
@@ -71,9 +71,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _complain(f"the command {old!r} is called {wanted!r} now; the old name is removed in the next release.")
     parser, chosen = _parser([wanted])
     _check_order(parser, wanted, arguments)
+    chosen.check_options(arguments)
     options, unknown = parser.parse_known_args(arguments)
     if unknown:
-        chosen.unknown(unknown)
+        chosen.unknown(unknown, arguments)
     options.words = arguments
     if options.command is None:
         return _without_command(options)
@@ -155,6 +156,7 @@ def _without_command(options: argparse.Namespace) -> int:
 
 def _guarded(options: argparse.Namespace) -> int:
     from zcbench import devices
+    from zcbench.cli._hints import explained
     from zcbench.cli._output import give_up_results
     from zcbench.errors import ZcbenchError, first_line
 
@@ -162,7 +164,7 @@ def _guarded(options: argparse.Namespace) -> int:
         with devices.using(getattr(options, "device", None)):
             status: int = options.execute(options)
     except ZcbenchError as error:
-        _complain(error)
+        _complain(explained(error))
         return status_of(error)
     except KeyboardInterrupt:
         _complain("interrupted; stored results are kept, and the same command continues.")

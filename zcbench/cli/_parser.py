@@ -53,17 +53,51 @@ class Parser(argparse.ArgumentParser):
         message = re.sub(r"^the following arguments are required: ", "missing: ", message)
         self.exit(MISUSED, f"{plain(f'{self.prog}: {message}', 2 * SENTENCE)}; see  {self.prog} --help\n")
 
-    def unknown(self, words: Sequence[str]) -> NoReturn:
-        """End with an error that names arguments that the command does not have, and the closest option."""
+    def check_options(self, words: Sequence[str]) -> None:
+        """End with an error if a word is no option of this command; else its value may be read as an argument."""
+        parser = self._innermost(words)
+        known = [option for action in parser._actions for option in action.option_strings]
+        for word in words:
+            name = word.partition("=")[0]
+            if name.startswith("--") and len(name) > 2 and not any(option.startswith(name) for option in known):
+                parser.unknown([word])
+
+    def _innermost(self, words: Sequence[str]) -> Parser:
+        """The parser of the action that is named, such as that of "curves predict"; else this one."""
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                inner = next((action.choices[word] for word in words if word in action.choices), None)
+                if isinstance(inner, Parser):
+                    return inner._innermost(words)
+        return self
+
+    def unknown(self, words: Sequence[str], line: Sequence[str] = ()) -> NoReturn:
+        """End with an error that names arguments that the command does not have, and what was probably meant.
+
+        Args:
+            words: the arguments.
+            line: the whole command line.
+        """
         first = words[0]
         if not first.startswith("-"):
-            self.error(f"one argument too many: {first!r}")
+            self.error(f"one argument too many: {first!r}{self._about_lists(first, line)}")
         options = [
             option for action in self._actions if action.help != argparse.SUPPRESS for option in action.option_strings
         ]
         close = difflib.get_close_matches(first.partition("=")[0], options, n=1)
         advice = f": did you mean {close[0]}?" if close else ""
-        self.error(f"unknown option {first}{advice}")
+        self.error(f"unknown option {first.partition('=')[0]}{advice}")
+
+    def _about_lists(self, word: str, line: Sequence[str]) -> str:
+        """How to write several names, where a word follows those of an option."""
+        place = next((k for k, other in enumerate(line) if other == word), 0)
+        option = next((k for k in range(place - 1, -1, -1) if line[k].startswith("--")), None)
+        if option is None or place - option < 2:
+            return ""
+        action = self._option_string_actions.get(line[option])
+        if action is None or action.metavar not in ("NAMES", "N,N", "COLUMNS", "STATUSES"):
+            return ""
+        return f", separate names by commas: {line[option]} {','.join(line[option + 1 : place + 1])}"
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is None or value in action.choices:

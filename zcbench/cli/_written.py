@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -45,6 +45,21 @@ def write_boards(folder: Path, name: str, boards: Sequence[Board]) -> None:
     _write(folder, name, boards, boards_to_html(name, boards))
 
 
+def write_figure(folder: Path, name: str, draw: Callable[[Path], object]) -> None:
+    """Write a figure, after all files that need no further package.
+
+    Raises:
+        ZcbenchError: matplotlib is not installed; the command did the rest of its work.
+        StoreError: the file cannot be written.
+    """
+    from zcbench.errors import MissingDependencyError, ZcbenchError
+
+    try:
+        write_board(folder, name, draw)
+    except MissingDependencyError as error:
+        raise ZcbenchError(f"{name} was not written: {error}") from None
+
+
 def write_efficiency(folder: Path, benchmark: str, found: SampleEfficiency, *, transfer: bool = False) -> None:
     """Write the CSV, the Markdown and the figure of sample efficiency."""
     from zcbench.leaderboards import draw_efficiency
@@ -53,7 +68,7 @@ def write_efficiency(folder: Path, benchmark: str, found: SampleEfficiency, *, t
     for suffix, content in (("csv", found.to_csv()), ("md", found.to_markdown())):
         write_board(folder, f"{stem}.{suffix}", content)
     if any(not point.transfer_from for point in found.points):
-        write_board(folder, f"{stem}.svg", partial(draw_efficiency, found))
+        write_figure(folder, f"{stem}.svg", partial(draw_efficiency, found))
 
 
 def write_searches(folder: Path, benchmark: str, found: SearchComparison) -> None:
@@ -61,7 +76,7 @@ def write_searches(folder: Path, benchmark: str, found: SearchComparison) -> Non
     from zcbench.leaderboards import draw_comparison
 
     write_boards(folder, f"{benchmark}-searches", [found])
-    write_board(folder, f"{benchmark}-searches.svg", partial(draw_comparison, found))
+    write_figure(folder, f"{benchmark}-searches.svg", partial(draw_comparison, found))
 
 
 def _write(folder: Path, name: str, boards: Sequence[Board], page: str) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zcbench.cli._shared import add_imports, add_json, filled, import_files, print_json, show
+from zcbench.cli._shared import add_imports, add_json, filled, import_files, print_json, say, show
+from zcbench.cli._status import FAILED, FINE, MISUSED
 
 if TYPE_CHECKING:
     from zcbench.testing import Report
@@ -34,13 +36,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Run the command; 1 if one of them fails a check."""
+    """Run the command; 1 if one of them fails a check, 2 if its package is not installed."""
     from zcbench.testing import check_curve_predictor, check_predictor, check_proxy, check_searcher, check_signal
 
     import_files(options.imports)
     checks: dict[tuple[Callable[[str], Report], str], None] = {}  # each once, in the order given
     for name in options.names:
-        if name.endswith(".py"):
+        if name.endswith(".py") or Path(name).is_file():
             found, supernet = _registered_by(name)
             if supernet:
                 checks[_check_supernet_of, name] = None
@@ -74,7 +76,26 @@ def execute(options: argparse.Namespace) -> int:
     elif len(reports) > 1:
         bad = [report.name for report in reports if not report.ok]
         show(f"\n{len(reports) - len(bad)} of {len(reports)} ok" + (f"; not: {', '.join(bad)}" if bad else ""))
-    return 0 if all(report.ok for report in reports) else 1
+    return _status(reports)
+
+
+def _status(reports: Sequence[Report]) -> int:
+    """Say which packages are missing, without which checks were skipped; return the exit status."""
+    from zcbench.errors import names_missing_package
+
+    lacking = {
+        outcome.detail: report.name
+        for report in reports
+        for outcome in report.outcomes
+        if names_missing_package(outcome.detail)
+    }
+    for detail, name in lacking.items():
+        say(f"zcbench: {name} could not be checked as a whole: {detail}")
+    if any(not report.ok and report.name not in lacking.values() for report in reports):
+        return FAILED
+    if not lacking:
+        return FINE
+    return MISUSED if len({*lacking.values()}) == len(reports) else FAILED
 
 
 def _named(text: str) -> list[list[str]]:
@@ -131,8 +152,8 @@ def _registered_by(file: str) -> tuple[list[list[str]], bool]:
     found = [sorted({*after} - {*earlier}) for earlier, after in zip(before, _known(), strict=True)]
     if not any(found) and not supernet:
         raise InvalidInputError(
-            f"{file} registers no proxy, predictor, searcher, curve predictor or signal that was not there before, and "
-            "defines no  supernet = …"
+            f"{file} registers no new proxy, predictor, searcher, curve predictor or signal, and defines no  "
+            "supernet = …"
         )
     return found, supernet
 

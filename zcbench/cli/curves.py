@@ -54,7 +54,7 @@ lcpfn:weights=FILE."""
 _TRAIN_EXAMPLE = """examples:
   zcbench curves train --to mine.safetensors --minutes 90
   zcbench curves train --to mine.safetensors --minutes 10 --device cuda
-  zcbench curves train --to better.safetensors --resume mine.safetensors --minutes 60"""
+  zcbench curves train --to new.safetensors --resume mine.safetensors"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

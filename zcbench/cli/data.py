@@ -68,7 +68,7 @@ def _shown(cell: object) -> str:
 
 
 def _tables() -> list[dict[str, object]]:
-    """A row per benchmark: whether its table is here, and where or how to get it."""
+    """Return a row per benchmark: whether its table is here, and where or how to get it."""
     from zcbench.datasets import benchmark_info, get_benchmark, list_benchmarks
     from zcbench.errors import DataMissingError, ZcbenchError
 
@@ -88,7 +88,7 @@ def _tables() -> list[dict[str, object]]:
 
 
 def _images() -> list[dict[str, object]]:
-    """A row per data set of images: whether it is here, and where or how to get it."""
+    """Return a row per data set of images: whether it is here, and where or how to get it."""
     from zcbench.batches import find_images, list_downloads
     from zcbench.errors import DataMissingError, ZcbenchError
 
@@ -156,7 +156,7 @@ def _downloaded(name: str) -> Path:
         return (download_batch if name in list_downloads() else download_benchmark)(name, _report)
     finally:
         if _open:
-            print(file=sys.stderr)  # what is said next gets a line of its own
+            print(file=sys.stderr)  # the next message gets its own line
 
 
 _last = 0.0
@@ -164,7 +164,7 @@ _open = False
 
 
 def _report(done: int, total: int) -> None:
-    """A line that overwrites itself on a terminal, one every ten seconds elsewhere."""
+    """Write a line that overwrites itself on a terminal, one every ten seconds elsewhere."""
     global _last, _open
     terminal, now = sys.stderr.isatty(), time.monotonic()
     if now - _last < (0.1 if terminal else 10) and done != total:

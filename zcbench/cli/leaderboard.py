@@ -40,7 +40,7 @@ EXAMPLE = """examples:
   zcbench leaderboard digits-201 --out leaderboards
   zcbench leaderboard digits-201 --common
   zcbench leaderboard my.csv --out leaderboards          # a table of yours
-  zcbench leaderboard mine --import my_benchmark.py      # that a file registers
+  zcbench leaderboard mine --import my_benchmark.py   # registered by a file
   zcbench leaderboard curves-chars-rnn --metric crps     # learning curves
   zcbench leaderboard digits-201 --ensembles vote,"mean_rank(gradsign+naswot)"
 """

@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from zcbench._display import amount
 from zcbench._kinds import KINDS
+from zcbench.cli._cells import count, text, values, yes
 from zcbench.cli._shared import add_imports, add_json, import_files, print_json, print_rows, unmarked
 
 EXAMPLE = """examples:
@@ -42,17 +42,20 @@ def execute(options: argparse.Namespace) -> int:
     import_files(options.imports)
     titles, rows = _contents(options.kind, options.patterns)
     if options.json:
-        print_json([dict(zip(titles, row, strict=True)) for row in rows])
+        print_json([values(dict(zip(titles, row, strict=True))) for row in rows])
     else:
-        print_rows(titles, rows)
+        print_rows(titles, [[text(entry) for entry in row] for row in rows])
     return 0
 
 
-def _contents(plural: str, patterns: Sequence[str]) -> tuple[list[str], list[list[str]]]:
+def _contents(plural: str, patterns: Sequence[str]) -> tuple[list[str], list[list[object]]]:
     """Titles and rows of a kind."""
     kind = next(kind for kind in KINDS if kind.plural == plural)
     titles, cells = _COLUMNS.get(kind.noun, _USUAL)
-    rows = [[unmarked(str(cell)) for cell in cells(kind.info(name))] for name in kind.names(*patterns)]
+    rows = [
+        [unmarked(cell) if isinstance(cell, str) else cell for cell in cells(kind.info(name))]
+        for name in kind.names(*patterns)
+    ]
     return list(titles), rows
 
 
@@ -62,43 +65,38 @@ def _paper(reference: str) -> str:
     return found.group() if found else reference.partition(",")[0].partition(";")[0]
 
 
-def _yes(value: object) -> str:
-    return "yes" if value else "no"
-
-
 def _predictor(info: Any) -> Sequence[object]:
     sees = info.parameters.get("encoding", "its members' encodings")
     predicts = "targets" if info.make().calibrated else "ranks"
     extra, paper = info.extra or "none", _paper(info.reference)
-    return info.name, sees, predicts, _yes(info.uncertain), extra, paper, info.summary
+    return info.name, sees, predicts, yes(info.uncertain), extra, paper, info.summary
 
 
 def _proxy(info: Any) -> Sequence[object]:
     better, domains = "high" if info.higher_is_better else "low", "+".join(info.domains)
-    labels, paper = _yes(info.needs_labels), _paper(info.reference)
+    labels, paper = yes(info.needs_labels), _paper(info.reference)
     return info.name, info.cost, labels, better, domains, info.batch_norm, paper, info.summary
 
 
 def _benchmark(info: Any) -> Sequence[object]:
     from zcbench.spaces import space_info
 
-    rows = f"{info.rows:,}" if info.rows else "varies"
+    rows = count(info.rows or None, "varies")
     networks, paper = "+".join(space_info(info.space).domains) or "none", _paper(info.reference)
     return info.name, rows, info.targets, networks, info.licence, info.source, paper, info.summary
 
 
 def _space(info: Any) -> Sequence[object]:
-    size = "open" if info.size is None else amount(info.size)
-    return info.name, size, "+".join(info.domains) or "none", info.summary
+    return info.name, count(info.size, "open"), "+".join(info.domains) or "none", info.summary
 
 
 def _signal(info: Any) -> Sequence[object]:
-    return info.name, "yes" if info.graph else "no", "in passing" if info.watcher else "computed", info.summary
+    return info.name, yes(info.graph), "in passing" if info.watcher else "computed", info.summary
 
 
 def _batch(info: Any) -> Sequence[object]:
     number = f"N up to {info.largest}" if info.resizable else "no"
-    return info.name, info.classes or "none", number, _paper(info.reference), info.summary
+    return info.name, count(info.classes or None, "none"), number, _paper(info.reference), info.summary
 
 
 def _track(info: Any) -> Sequence[object]:

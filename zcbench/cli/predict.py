@@ -29,12 +29,13 @@ if TYPE_CHECKING:
     from zcbench.runs import Prediction
 
 EXAMPLE = """examples:
-  zcbench predict trained.csv --target acc --candidates rest.csv --out ranked.csv
-  zcbench predict all.csv --target acc                     # rows without acc are ranked
-  zcbench predict trained.csv --target loss --lower --candidates rest.csv
-  zcbench predict trained.csv --target acc --candidates rest.csv --features "flops,depth*"
-  zcbench predict trained.csv --target acc --candidates cells.csv --space nasbench201
-  zcbench predict trained.csv --target acc --candidates rest.csv --predictor gp"""
+  zcbench predict trained.csv --target acc --candidates rest.csv --out best.csv
+  zcbench predict all.csv --target acc          # ranks the rows without acc
+  zcbench predict my.csv --target loss --lower --candidates rest.csv
+  zcbench predict my.csv --target acc --candidates rest.csv --exclude "val_*"
+  zcbench predict my.csv --target acc --candidates rest.csv --features a,b
+  zcbench predict my.csv --target acc --candidates c.csv --space nasbench201
+  zcbench predict my.csv --target acc --candidates rest.csv --predictor gp"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -47,6 +47,7 @@ from zcbench.cli._status import FAILED, status_of_several
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from zcbench.evaluation import Evaluation
     from zcbench.runs import Run, Step, Track
     from zcbench.runs._run import Result
 
@@ -394,13 +395,31 @@ def _show(result: Result, as_json: bool) -> None:
         print_board(result)
     if not isinstance(result, Evaluation):
         return
+    _say_failures(result)
+
+
+#: what happened, and what to do, by status
+_FAILURES = {
+    "failed": ("failed", "Fix it"),
+    "timed-out": ("timed out", "Increase --timeout"),
+    "out-of-memory": ("ran out of memory", "Reduce --batch-size or --workers"),
+}
+
+
+def _say_failures(result: Evaluation) -> None:
+    """Say what failed, once for all proxies with the same reason, and what to do."""
+    from zcbench.errors import names_missing_package
+
+    reasons: dict[tuple[str, str, int, int], list[str]] = {}
     for entry in result.entries:
         for failure in entry.failures:
             if failure.status.worth_a_retry:
-                what, advice = (
-                    ("failed", "Mend it") if failure.status == "failed" else ("timed out", "Give it more time")
-                )
-                say(
-                    f"zcbench: {entry.proxy} {what} on {failure.count} of {entry.total} architectures: "
-                    f"{sentence(failure.example)} {advice} and run again with --retry {failure.status}."
-                )
+                key = (failure.status, failure.example, failure.count, entry.total)
+                reasons.setdefault(key, []).append(entry.proxy)
+    for (status, example, count, total), proxies in reasons.items():
+        what, advice = _FAILURES[status]
+        again = f"{advice} and run again with --retry {status}."
+        if names_missing_package(example):
+            again = "Then run the same command again."
+        shown = ", ".join(proxies[:3]) + (f" and {len(proxies) - 3} others" if len(proxies) > 3 else "")
+        say(f"zcbench: {shown} {what} on {count} of {total} architectures: {sentence(example)} {again}")

@@ -69,7 +69,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--output",
         metavar="PART",
         help="which part of what the network returns counts: a name, an index or both with points between them "
-        "(out, 0, heads.-1), or file.py:function (default: found by a rule; see README)",
+        "(out, 0, heads.-1), or file.py:function (default: the tensor to which most parameters contribute)",
     )
     parser.add_argument(
         "--batch-size",

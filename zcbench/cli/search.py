@@ -27,6 +27,7 @@ from zcbench.cli._shared import (
     say_notes,
     write_board,
 )
+from zcbench.cli._written import write_figure
 
 if TYPE_CHECKING:
     from zcbench.datasets import Benchmark
@@ -133,16 +134,19 @@ def execute(options: argparse.Namespace) -> int:
             return 130
         raise
     report: SearchReport = result.report
-    if options.out:
-        _write(Path(options.out), report)
     if options.json:
         from zcbench.cli._output import write_result
 
         write_result(report.to_json())
     else:
         print_board(report)
+    if options.out:
+        _write(Path(options.out), report)
     if report.found is None and len(report):
-        say(f"zcbench: no evaluation gave a {report.guide}.")
+        from zcbench.search._failures import FIRST_REASON
+
+        reasons = [note.removeprefix(FIRST_REASON) for note in report.notes if note.startswith(FIRST_REASON)]
+        say(f"zcbench: no evaluation gave a {report.guide}{': ' + reasons[0] if reasons else '.'}")
         return 1
     return 0
 
@@ -153,7 +157,7 @@ def _searched(options: argparse.Namespace) -> SearchResult:
     from zcbench.search import Budget, guide_and_report, search
 
     if options.place is None:
-        raise InvalidInputError("say what to search: a benchmark, or a ledger with --show.")
+        raise InvalidInputError("say what to search:  zcbench search BENCHMARK  or  zcbench search --show LEDGER")
     budget = Budget.of(options.budget)
     further: dict[str, Any] = {
         "objectives": options.objective,
@@ -290,7 +294,6 @@ def _shown(options: argparse.Namespace) -> SearchResult:
 
 def _write(folder: Path, report: SearchReport) -> None:
     """Write the report in every form."""
-    from zcbench.errors import MissingDependencyError
     from zcbench.leaderboards import draw_search, search_to_html
 
     words = [report.evaluate.partition("@")[0], report.searcher.partition("@")[0], f"seed{report.seed}"]
@@ -303,7 +306,4 @@ def _write(folder: Path, report: SearchReport) -> None:
     }
     for suffix, content in contents.items():
         write_board(folder, f"{stem}.{suffix}", content)
-    try:
-        write_board(folder, f"{stem}.png", partial(draw_search, report))
-    except MissingDependencyError as error:
-        say(f"zcbench: {error}")
+    write_figure(folder, f"{stem}.png", partial(draw_search, report))

@@ -10,10 +10,12 @@ import inspect
 import math
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from zcbench._display import SENTENCE, plain
 from zcbench._kinds import KINDS, Kind
+from zcbench.cli._cells import Cell, count, text, values
 from zcbench.cli._shared import add_imports, add_json, filled, import_files, print_json, say, show, unmarked
 
 EXAMPLE = """examples:
@@ -43,18 +45,19 @@ def execute(options: argparse.Namespace) -> int:
     kind, name = _found(options.name, options.kind)
     content = _CONTENTS.get(kind.noun, _usual)(kind, kind.info(name))
     if options.json:
-        print_json(content)
+        print_json(values(content))
     else:
         for key, value in content.items():
             if isinstance(value, dict):
                 show(f"{key}:")
                 width = max((len(plain(name)) for name in value), default=0)
-                for name, text in value.items():
-                    show(filled(f"  {plain(name):{width}}  {plain(text, SENTENCE)}"))
+                for name, entry in value.items():
+                    shown = repr(entry) if kind.noun == "predictor" else entry
+                    show(filled(f"  {plain(name):{width}}  {plain(shown, SENTENCE)}"))
             elif "\n" in str(value):
                 show(filled(f"\n{str(value).rstrip()}"))
             elif value != "":
-                show(filled(f"{key}: {value}"))
+                show(filled(f"{key}: {text(value)}"))
     return 0
 
 
@@ -133,7 +136,7 @@ def _predictor(kind: Kind, info: Any) -> dict[str, Any]:
         "predicts": "targets in their units" if info.make().calibrated else "scores that rank",
         "uncertainty": "predict_std" if info.uncertain else "none",
         "needs": f'pip install "zcbench[{info.extra}]"' if info.extra else "nothing more",
-        "settings": {key: repr(value) for key, value in info.parameters.items()},
+        "settings": info.parameters,
         "reference": info.reference,
         **_code(info.make),
     }
@@ -160,7 +163,7 @@ def _ensemble(kind: Kind, info: Any) -> dict[str, Any]:
 def _space(kind: Kind, info: Any) -> dict[str, Any]:
     return {
         "space": info.name,
-        "architectures": "without end" if info.size is None else f"{info.size:,}",
+        "architectures": count(info.size, "without end"),
         "networks": ", ".join(info.domains) or "none",
         "inputs": " x ".join(map(str, info.input_shape)) or "none",
         **_code(type(info.space)),
@@ -175,7 +178,7 @@ def _batch(kind: Kind, info: Any) -> dict[str, Any]:
     return {
         "batch": info.name,
         "version": info.version,
-        "classes": info.classes or "none",
+        "classes": count(info.classes or None, "none"),
         "NAME@N": number,
         "reference": info.reference,
         **_code(info.function),
@@ -202,10 +205,12 @@ def _benchmark(kind: Kind, info: Any) -> dict[str, Any]:
         **content,
         "version": table.version,
         "search space": table.space.name,
-        "architectures": f"{len(table):,}",
+        "architectures": count(len(table)),
         "source": table.source,
         "default target": table.default_target,
-        "noise ceiling": interval(ceiling) if math.isfinite(ceiling.value) else "unknown: no repeats",
+        "noise ceiling": Cell(asdict(ceiling), interval(ceiling))
+        if math.isfinite(ceiling.value)
+        else Cell(None, "unknown: no repeats"),
         "facts": ", ".join(table.facts) or "none",
         "proxies see": table.batch_of() if table.space.domains else "nothing: no networks",
         "targets": {target.name: target.description for target in table.targets.values()},
@@ -219,7 +224,7 @@ def _track(kind: Kind, info: Any) -> dict[str, Any]:
         rest.pop(name, None)
     rest.setdefault("benchmarks", "left open: zcbench run BENCHMARK --track " + info.name)
     for name, value in rest.items():
-        content[name.replace("_", " ")] = ", ".join(map(str, value)) if isinstance(value, list) else value
+        content[name.replace("_", " ")] = Cell(value, ", ".join(map(str, value))) if isinstance(value, list) else value
     return {**content, **_code(None, info.summary)}
 
 

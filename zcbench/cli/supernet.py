@@ -59,7 +59,7 @@ _RANK_EXAMPLE = """examples:
   zcbench supernet rank --to ranking
   zcbench supernet rank --to quick --quick
   zcbench supernet rank --to ranking --rules sandwich,single_path --seeds 2
-  zcbench supernet rank --to ranking --proxies "naswot,*synflow" --predictors gp"""
+  zcbench supernet rank --to ranking --proxies naswot,logsynflow"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -119,7 +119,7 @@ def _configure_rank(actions: Any, formatter: Any) -> None:
 
 #: name, type, placeholder, help; without a value the library's own default is taken
 _RANK_OPTIONS = (
-    ("rules", str, "NAMES", "training rules (default: single_path:subnets=4,sandwich,delayed,progressive:subnets=4)"),
+    ("rules", str, "NAMES", "training rules (default: single_path:subnets=4,sandwich, delayed,progressive:subnets=4)"),
     ("subnet-steps", int, "N", "of each training (default: 1200)"),
     ("seeds", int, "N", "supernets of each rule (default: 4)"),
     ("subnets", int, "N", "that are ranked, drawn at random (default: 150)"),

@@ -1,4 +1,4 @@
-"""What the sentences under a comparison say: agreement, size, published results, and which proxy to believe."""
+"""The sentences under a comparison: agreement, size, published results, and which proxy to believe."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ CHANCE = "random"
 ENOUGH = 6
 #: mean tau of the proxies with the number of parameters from which on size alone ranks the models
 _SIZE = 0.8
-PARAMS = "params"
+#: measures of size, in words
+PARAMS, FLOPS = "params", "flops"
+_WORDS = {PARAMS: "numbers of parameters", FLOPS: "FLOPs"}
 
 
 @dataclass(frozen=True)
@@ -48,15 +50,17 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Size:
-    """How far the number of parameters ranks the models as the proxies do.
+    """How far a measure of size ranks the models as the proxies do.
 
     Attributes:
-        tau: mean of Kendall's tau between parameters and each other proxy; nan where it is undefined.
-        same: proxies that rank the models as parameters do.
+        measure: "params" or "flops".
+        tau: mean of Kendall's tau between the measure and each other proxy; nan where it is undefined.
+        same: proxies that rank the models as the measure does.
         others: number of proxies compared.
-        order: places of the models, the most parameters first.
+        order: places of the models, the largest first.
     """
 
+    measure: str
     tau: float
     same: tuple[str, ...]
     others: int
@@ -77,21 +81,22 @@ def agreement(columns: Mapping[str, Sequence[float]]) -> Agreement:
     return Agreement(len(rankings), models, kendall_w(rankings), mean_tau(rankings))
 
 
-def size_of(parameters: Sequence[float], columns: Mapping[str, Sequence[float]]) -> Size:
-    """Compare the number of parameters with the rankings of proxies.
+def size_of(sizes: Sequence[float], columns: Mapping[str, Sequence[float]], measure: str = PARAMS) -> Size:
+    """Compare a measure of size with the rankings of proxies.
 
     Args:
-        parameters: of each model.
+        sizes: of each model.
         columns: signed values of all models by proxy.
+        measure: "params" or "flops"; neither is compared.
     """
-    others = {proxy: column for proxy, column in columns.items() if proxy != PARAMS}
-    if len(set(parameters)) < 2 or not others:
-        return Size(math.nan, (), len(others), ())
-    taus = {proxy: kendall_tau(parameters, column).value for proxy, column in others.items()}
+    others = {proxy: column for proxy, column in columns.items() if proxy not in _WORDS}
+    if len(set(sizes)) < 2 or not others:
+        return Size(measure, math.nan, (), len(others), ())
+    taus = {proxy: kendall_tau(sizes, column).value for proxy, column in others.items()}
     known = [tau for tau in taus.values() if math.isfinite(tau)]
-    order = tuple(sorted(range(len(parameters)), key=lambda k: -parameters[k]))
+    order = tuple(sorted(range(len(sizes)), key=lambda k: -sizes[k]))
     mean = math.fsum(known) / len(known) if known else math.nan
-    return Size(mean, tuple(p for p, tau in taus.items() if tau == 1), len(others), order)
+    return Size(measure, mean, tuple(p for p, tau in taus.items() if tau == 1), len(others), order)
 
 
 def notes(found: Comparison) -> list[str]:
@@ -108,13 +113,20 @@ def _unscored(found: Comparison) -> list[str]:
         for label, one in zip(found.labels, found.facts, strict=True)
         if one.error
     ]
-    reasons: dict[tuple[str, str, str], list[str]] = {}
-    for label, one in zip(found.labels, found.facts, strict=True):
-        for proxy in () if one.error else found.proxies:
+    labels = [plain(label) for label in found.called(found.labels)]
+    reasons: dict[tuple[tuple[str, ...], str, str], list[str]] = {}
+    for proxy in found.proxies:
+        where: dict[tuple[str, str], list[str]] = {}
+        for label, one in zip(labels, found.called(found.facts), strict=True):
             score = found.score(proxy, one.name)
             if score.value is None:
-                reasons.setdefault((proxy, str(score.status), score.detail), []).append(plain(label))
-    return lines + [f"{proxy}, {', '.join(models)}: {s}: {why}" for (proxy, s, why), models in reasons.items()]
+                where.setdefault((str(score.status), score.detail), []).append(label)
+        for (status, why), models in where.items():
+            reasons.setdefault((tuple(models), status, why), []).append(proxy)
+    for (without, status, why), proxies in reasons.items():
+        of = "all models" if len(without) == len(labels) > 1 else ", ".join(without)
+        lines.append(f"{status.capitalize()} for {of}: {', '.join(proxies)}: {why}")
+    return lines
 
 
 def _facts(found: Comparison) -> list[str]:
@@ -173,7 +185,7 @@ def _size(found: Comparison) -> list[str]:
     labels = found.called(found.labels)
     order = " > ".join(plain(labels[k]) for k in size.order)
     said = (
-        f"Warning: the models differ mostly in size. Their numbers of parameters alone give the ranking {order}. "
+        f"Warning: the models differ mostly in size. Their {_WORDS[size.measure]} alone give the ranking {order}. "
         f"Other proxies with this ranking: {len(size.same)} of {size.others} (mean tau {fixed(size.tau)})."
     )
     params = belief.standings.get(PARAMS)
@@ -192,15 +204,12 @@ def _published(belief: Belief) -> list[str]:
         return []
     said = (
         f"tau: mean Kendall's tau of the proxy with results of training on {many(len(belief.benchmarks), 'benchmark')} "
-        f"of {belief.described} ({', '.join(belief.benchmarks)}); docs/leaderboards has each."
+        f"of {belief.described} ({', '.join(belief.benchmarks)}); docs/leaderboards has each. "
+        "(N): measured on N of them."
     )
-    lines = [f"{said} {belief.caveat}".strip()]
     if belief.few:
-        lines.append(
-            f"Measured on fewer than half of these benchmarks, so not compared: "
-            f"{', '.join(f'{p} ({len(belief.standings[p].taus)})' for p in belief.few)}."
-        )
-    return lines
+        said += " Proxies that were measured on half of them or fewer are not compared."
+    return [f"{said} {belief.caveat}".strip()]
 
 
 def _believe(found: Comparison) -> str:
@@ -208,6 +217,11 @@ def _believe(found: Comparison) -> str:
     called = found.called(found.facts)
     if len(called) < 2:
         return "Which proxy to believe is not known: fewer than two models were scored."
+    if len({one.texts for one in called}) > 1:
+        return (
+            "Which proxy to believe is not known: some models read texts and others do not, and no published benchmark "
+            "compares such models."
+        )
     if not belief.benchmarks:
         kinds = {one.kinds for one in called}
         if len(kinds) > 1:
@@ -243,7 +257,7 @@ def _believe(found: Comparison) -> str:
 
 
 def _order(found: Comparison, ranks: Sequence[int | None]) -> str:
-    """The models, best first; those of equal rank are joined by "="."""
+    """List the models, best first; those of equal rank are joined by "="."""
     levels: dict[int, list[str]] = {}
     for label, rank in zip(found.labels, ranks, strict=True):
         if rank is not None:

@@ -1,4 +1,4 @@
-"""Score several networks on one batch, each in its own time and each outcome a value or a reason."""
+"""Score several networks on one batch; each outcome is a value or a reason."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ from zcbench.proxies._register import DOMAINS
 from zcbench.proxies._score import score_with
 from zcbench.types import Batch, OutputChoice, Score, Status
 
-#: stands among the proxies for what is known of the network
+#: name of the task part that gives the facts of a network, next to the proxies
 FACTS = "(network)"
-#: stands among the proxies for the kind of the network, which takes a pass to recognise
+#: name of the task part that recognises the kind of a network, which takes a pass
 KIND = "(kind)"
 #: called with the number of finished scores, the number of all, and the latest
 Progress = Callable[[int, int, object], object]
-#: name of a model and what it is
+#: texts, or texts and objects by name
 Models = Sequence[str] | Mapping[str, Any]
 
 
@@ -75,7 +75,7 @@ def compare(
         batch_size: number of samples; default 16, or all that a function or the caller gives.
         length: words of a random text; default 64, or what the network reads at most.
         seed: decides weights and samples.
-        seeds: number of initialisations; each has weights and samples of its own, from the seeds seed, seed + 1, ….
+        seeds: number of initialisations; each has its own weights and samples, from the seeds seed, seed + 1, ….
             A network that is given as an object keeps its weights for the first, and gets new ones after.
         output: which part of what the networks return counts, as for :func:`zcbench.score`.
         kinds: "convolutional", "transformer" or "recurrent", for the choice of published benchmarks; default what each
@@ -145,7 +145,7 @@ def compare(
 
 @dataclass(frozen=True)
 class Scoring:
-    """What is done to a network: it is built, called and scored, here or in a worker process.
+    """The work on a network: it is built, called and scored, here or in a worker process.
 
     Attributes:
         sources: where the networks come from, by name.
@@ -172,11 +172,11 @@ class Scoring:
             import_file(path)
 
     def lost(self, status: Status, reason: str, seconds: float) -> Score:
-        """The score of a proxy that has none because its worker died, or was stopped."""
+        """Return the score of a proxy whose worker died, or was stopped."""
         return Score(None, status, seconds, reason)
 
     def results(self, key: str, parts: Sequence[str], begin: Begin = str) -> Iterator[tuple[str, Any]]:
-        """Yield (proxy, score) as soon as each score exists; before them what is known of the network."""
+        """Yield (proxy, score) as soon as each score exists; before them the facts of the network."""
         number, _, name = key.partition(" ")
         labels = [part for part in parts if part not in (FACTS, KIND)]
         begin("")
@@ -246,7 +246,7 @@ class _Made:
 
 
 def _named(models: Models) -> dict[str, Source]:
-    """Sources by name, in order; a text that is repeated is numbered."""
+    """Return sources by name, in order; InvalidInputError for a text that is repeated."""
     if isinstance(models, str) or not isinstance(models, (Mapping, Sequence)) or not models:
         raise InvalidInputError("give the models as a list of texts such as my.py:net, or as a mapping of names.")
     if isinstance(models, Mapping):
@@ -298,7 +298,7 @@ def _results(
 
 
 def _joined(before: Facts | None, found: Facts | Score, name: str) -> Facts:
-    """What is known of a network after one more seed."""
+    """Return the facts of a network after one more seed."""
     if isinstance(found, Score):  # its worker died or was stopped
         found = Facts(name, error=found.detail, lost=True)
     if before is None or (found.error and not before.error):
@@ -308,7 +308,7 @@ def _joined(before: Facts | None, found: Facts | Score, name: str) -> Facts:
 
 @contextmanager
 def _kept() -> Iterator[None]:
-    """Global random numbers come out as they went in."""
+    """Restore global random numbers after the block."""
     states = RandomStates()
     try:
         yield

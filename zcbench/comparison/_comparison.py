@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from zcbench._display import brief, duration, fixed, many, plain, significant
-from zcbench.comparison._advice import CHANCE, Agreement, Size, agreement, notes, size_of
+from zcbench.comparison._advice import CHANCE, FLOPS, PARAMS, Agreement, Size, agreement, notes, size_of
 from zcbench.comparison._published import Belief, believed
 from zcbench.evaluation._board import Board, number_or_none
 from zcbench.types import ProxyInfo, Score, Status
@@ -22,11 +22,11 @@ _TITLE = 16
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of a network besides its scores.
+    """The facts of a network besides its scores.
 
     Attributes:
         name: as it was given.
-        error: why it has no scores; empty where it was called.
+        error: why it has no scores; empty if it was called.
         lost: whether its process died or was stopped.
         kinds: "convolutional", "transformer" or "recurrent".
         parameters: number of trainable parameters.
@@ -34,7 +34,7 @@ class Facts:
         texts: whether inputs are ids of words.
         samples: number of samples.
         provenance: where the samples come from.
-        notes: what a reader has to know, a sentence each.
+        notes: remarks on the network and its samples, a sentence each.
     """
 
     name: str
@@ -53,15 +53,15 @@ class Comparison(Board):
     """Scores of several networks by several proxies.
 
     Args:
-        facts: what is known of each network, in order.
+        facts: of each network, in order.
         scores: by name of the network, then by label of the proxy: one score per seed.
-        asked: proxies by the texts that asked for them.
-        data: what the samples are.
+        asked: proxies by the texts that requested them.
+        data: name of the samples.
         seeds: numbers of the seeds.
 
     Attributes:
         models: names of the networks, in order.
-        proxies: texts that asked for the proxies, in order.
+        proxies: texts that requested the proxies, in order.
     """
 
     repeated = 3
@@ -88,7 +88,7 @@ class Comparison(Board):
     # -- scores ------------------------------------------------------------------------------------
 
     def score(self, proxy: str, model: str) -> Score:
-        """The score of a model: the mean over the seeds, with the standard deviation as its spread.
+        """Return the score of a model: the mean over the seeds, with the standard deviation as its spread.
 
         A proxy that has no value for one of the seeds has none.
 
@@ -98,7 +98,7 @@ class Comparison(Board):
         return _over_seeds(self._scores[model][self.infos[proxy].label], self.seeds)
 
     def ranks(self, proxy: str) -> tuple[int | None, ...]:
-        """Rank of every model by a proxy: 1 is best, equal values share a rank, None without a value.
+        """Return the rank of every model by a proxy: 1 is best, equal values share a rank, None without a value.
 
         Raises:
             KeyError: there is no such proxy.
@@ -106,13 +106,13 @@ class Comparison(Board):
         return _ranked(self.signed(proxy))
 
     def signed(self, proxy: str) -> tuple[float | None, ...]:
-        """Value of every model, with the sign turned where lower is better; None without a value."""
+        """Return the value of every model, with the opposite sign where lower is better; None without a value."""
         sign = 1 if self.infos[proxy].higher_is_better else -1
         found = (self.score(proxy, model).value for model in self.models)
         return tuple(None if value is None else sign * value for value in found)
 
     def stable(self, proxy: str) -> bool | None:
-        """Whether the ranking is the same for every seed; None for one seed, and where a score is missing."""
+        """Return whether the ranking is the same for every seed; None for one seed, or if a score is missing."""
         label = self.infos[proxy].label
         sign = 1 if self.infos[proxy].higher_is_better else -1
         several = [self._scores[model][label] for model in self.called(self.models)]
@@ -137,7 +137,7 @@ class Comparison(Board):
         return tuple(found)
 
     def called(self, values: Sequence[T]) -> list[T]:
-        """Of something for each model, what belongs to models that could be called."""
+        """Select, of something for each model, the part of the models that could be called."""
         return [value for value, one in zip(values, self.facts, strict=True) if not one.error]
 
     @property
@@ -153,8 +153,17 @@ class Comparison(Board):
 
     @cached_property
     def size(self) -> Size:
-        """How far the number of parameters alone ranks the models as the proxies do."""
-        return size_of([float(one.parameters) for one in self.called(self.facts)], self.columns)
+        """How far the number of parameters, or else FLOPs, ranks the models as the proxies do.
+
+        Compared are the proxies that are known from the published benchmarks, or all if there are none.
+        """
+        known = {p: c for p, c in self.columns.items() if self.infos[p].label in self.belief.candidates}
+        columns = known if set(known) - {PARAMS, FLOPS} else self.columns
+        found = size_of([float(one.parameters) for one in self.called(self.facts)], columns)
+        if found.decides or FLOPS not in self.columns:
+            return found
+        other = size_of(self.columns[FLOPS], columns, FLOPS)
+        return other if other.decides else found
 
     @cached_property
     def belief(self) -> Belief:
@@ -162,6 +171,8 @@ class Comparison(Board):
         called = self.called(self.facts)
         kinds = {one.kinds for one in called}
         common = set.intersection(*map(set, kinds)) if kinds else set()
+        if len({one.texts for one in called}) > 1:
+            common = set()  # no benchmark has networks of both
         inputs = "texts" if all(one.texts for one in called) else "images" if _images(called) else ""
         labels = {self.infos[p].label: p for p in self.ranking}
         return believed(sorted(common), inputs, list(labels))
@@ -170,13 +181,13 @@ class Comparison(Board):
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
-        """What stands for each model in a title: its name if all are short, else letters."""
+        """The title of each model's column: its name if all are short, else letters."""
         if all(len(plain(name)) <= _TITLE for name in self.models):
             return tuple(map(plain, self.models))
         return tuple(_letters(k) for k in range(len(self.models)))
 
     def headline(self) -> str:
-        """One sentence that says what was scored on what."""
+        """Return one sentence that says which models were scored on which samples."""
         first = next((one for one in self.facts if not one.error), self.facts[0])
         several = f", mean ± standard deviation over {len(self.seeds)} seeds" if len(self.seeds) > 1 else ""
         names = (f"{label} = {plain(name)}" for label, name in zip(self.labels, self.models, strict=True))
@@ -190,26 +201,26 @@ class Comparison(Board):
         )
 
     def titles(self) -> list[tuple[str, bool]]:
-        """Heading of each column, and whether its cells are numbers."""
+        """Return the heading of each column, and whether its cells are numbers."""
         return [("proxy", False), ("better", False), ("tau", True), *((label, True) for label in self.labels)]
 
     def cells(self) -> list[list[str]]:
-        """A row per proxy."""
+        """Return a row per proxy."""
         return [
             [proxy, self.better(proxy), self._tau(proxy), *(self._cell(proxy, k) for k in range(len(self.models)))]
             for proxy in self.proxies
         ]
 
     def better(self, proxy: str) -> str:
-        """The direction of a proxy, "higher" or "lower"."""
+        """Return the direction of a proxy, "higher" or "lower"."""
         return "higher" if self.infos[proxy].higher_is_better else "lower"
 
     def footnotes(self) -> list[str]:
-        """What a reader has to know, and last which proxy to believe."""
+        """Return the notes on scores and proxies; the last says which proxy to believe."""
         return notes(self)
 
     def rows(self) -> list[dict[str, Any]]:
-        """A row per proxy and model."""
+        """Return a row per proxy and model."""
         found = []
         for proxy in self.proxies:
             standing = self.belief.standings.get(self.infos[proxy].label)
@@ -235,7 +246,7 @@ class Comparison(Board):
         return found
 
     def content(self) -> dict[str, Any]:
-        """Everything: models, scores, agreement, size, published results and what to believe."""
+        """Return everything: models, scores, agreement, size, published results and which proxy to believe."""
         best = self.belief.best
         return {
             "models": [
@@ -268,7 +279,8 @@ class Comparison(Board):
                 "enough_models": self.agreement.enough,
             },
             "size": {
-                "mean_tau_with_params": number_or_none(self.size.tau),
+                "measure": self.size.measure,
+                "mean_tau_with_proxies": number_or_none(self.size.tau),
                 "differ_mostly_in_size": self.size.decides,
             },
             "published": {
@@ -289,7 +301,7 @@ class Comparison(Board):
         }
 
     def single(self) -> list[list[str]]:
-        """Of one model a row per proxy: name, value, direction, status, time, reason."""
+        """Return a row per proxy of the only model: name, value, direction, status, time, reason."""
         (model,) = self.models
         rows = []
         for proxy in self.proxies:
@@ -300,7 +312,10 @@ class Comparison(Board):
 
     def _tau(self, proxy: str) -> str:
         standing = self.belief.standings.get(self.infos[proxy].label)
-        return "–" if standing is None else fixed(standing.mean)
+        if standing is None:
+            return "–"
+        count = len(standing.taus)
+        return fixed(standing.mean) + (f" ({count})" if count < len(self.belief.benchmarks) else "")
 
     def _cell(self, proxy: str, place: int) -> str:
         score, ranks = self.score(proxy, self.models[place]), self.ranks(proxy)
@@ -312,12 +327,12 @@ class Comparison(Board):
 
 
 def _images(facts: list[Facts]) -> bool:
-    """Whether every network sees channels of height and width."""
+    """Return whether the inputs of every network have channels, height and width."""
     return bool(facts) and all(not one.texts and one.inputs.count("x") == 2 for one in facts)
 
 
 def _letters(place: int) -> str:
-    """A, B, …, Z, AA, AB, …."""
+    """Return A, B, …, Z, AA, AB, …."""
     text = ""
     place += 1
     while place:
@@ -340,13 +355,15 @@ def _ranked(values: tuple[float | None, ...]) -> tuple[int | None, ...]:
 
 
 def _over_seeds(scores: tuple[Score, ...], seeds: tuple[int, ...]) -> Score:
-    """One score of several; the first failure where one has no value."""
+    """Combine the scores of several seeds; the result is the first failure if one has no value."""
     if len(scores) == 1:
         return scores[0]
     seconds = math.fsum(one.seconds for one in scores)
-    for seed, one in zip(seeds, scores, strict=True):
-        if one.value is None:
-            return replace(one, seconds=seconds, detail=f"seed {seed}: {one.detail}")
+    missing = [(seed, one) for seed, one in zip(seeds, scores, strict=True) if one.value is None]
+    if missing:
+        seed, one = missing[0]
+        same = len(missing) == len(scores) and len({(other.status, other.detail) for _, other in missing}) == 1
+        return replace(one, seconds=seconds, detail=one.detail if same else f"seed {seed}: {one.detail}")
     values = [float(one) for one in scores]
     detail = " ".join(dict.fromkeys(one.detail for one in scores if one.detail))
     spread = statistics.stdev(values)

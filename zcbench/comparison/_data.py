@@ -36,7 +36,7 @@ _TARGETS = ("targets", "y", "y_train", "target", "labels", "label")
 
 @dataclass(frozen=True)
 class Samples:
-    """A batch, and what is known of its targets.
+    """A batch, and the number of its classes.
 
     Attributes:
         batch: inputs and targets; targets None where they are drawn when the network's outputs are known.
@@ -53,16 +53,16 @@ class Data:
     """Where samples come from.
 
     Attributes:
-        text: what stands for it, in messages.
+        text: its name in messages.
     """
 
     text = ""
 
     def check(self) -> None:
-        """Find out what can be wrong before any network is built; raises ZcbenchError."""
+        """Check everything that can be checked before a network is built; raises ZcbenchError."""
 
     def samples(self, seed: int, takes: Takes) -> Samples:
-        """The batch of a seed, for a network that takes such inputs."""
+        """Return the batch of a seed, for a network that takes such inputs."""
         raise NotImplementedError
 
 
@@ -81,7 +81,7 @@ class Noise(Data):
         self.shape, self.size, self.length = shape, size, length
 
     def samples(self, seed: int, takes: Takes) -> Samples:
-        """Standard normal numbers, or uniformly drawn words."""
+        """Draw standard normal numbers, or uniformly distributed words."""
         import torch
 
         generator = torch.Generator().manual_seed(seed)
@@ -124,7 +124,7 @@ class Registered(Data):
         get_batch(self.text, self.size)
 
     def samples(self, seed: int, takes: Takes) -> Samples:
-        """Samples that are drawn by the seed."""
+        """Draw samples by the seed."""
         info = batch_info(self.text.partition("@")[0])
         batch = get_batch(self.text, self.size, seed)
         changed = "@" in self.text and info.resizable is not True  # the number is that of the words
@@ -151,7 +151,7 @@ class OfFile(Data):
         self._all()
 
     def samples(self, seed: int, takes: Takes) -> Samples:
-        """Samples that are drawn by the seed; all of them, if there are fewer than ``size``."""
+        """Draw samples by the seed; all of them, if there are fewer than ``size``."""
         inputs, targets = self._all()
         count = len(targets)
         rows = np.random.RandomState(seed).permutation(count)[: self.size]
@@ -186,7 +186,7 @@ class OfFunction(Data):
             raise InvalidInputError(f"--data {self.text} is no function: {_RETURN}")
 
     def samples(self, seed: int, takes: Takes) -> Samples:
-        """What the function returns after global random numbers were set by the seed."""
+        """Call the function after global random numbers were set by the seed."""
         if seed not in self._made:
             self._made[seed] = self._call(seed)
         return self._made[seed]
@@ -206,7 +206,7 @@ class OfBatch(Data):
     """A batch, or (inputs, targets), of the caller's; the same for all seeds.
 
     Args:
-        thing: it.
+        thing: the batch, or the pair.
         size: number of samples that are drawn; None for all.
     """
 
@@ -216,11 +216,11 @@ class OfBatch(Data):
         self._thing, self._size = thing, size
 
     def check(self) -> None:
-        """Look at it."""
+        """Check the batch."""
         self.samples(0, Takes())
 
     def samples(self, seed: int, takes: Takes) -> Samples:
-        """It, or some of its samples."""
+        """Return the batch, or some of its samples."""
         return of_given(self.text, self._thing, self._size, seed)
 
 
@@ -230,7 +230,7 @@ _RETURN = "write a function that returns (inputs, targets) or a zcbench.Batch, o
 def data_of(
     text: str | None, shape: tuple[int, ...] | None, size: int | None, length: int | None, *, seed: int = 0
 ) -> Data:
-    """Read what stands for samples.
+    """Read a text that denotes samples.
 
     Args:
         text: name of a registered batch, path of a ``.npz`` file or ``file.py:function``; None for noise.
@@ -263,7 +263,7 @@ def data_of(
 
 
 def of_given(text: str, found: Any, size: int | None, seed: int) -> Samples:
-    """The samples of what a function or caller gave.
+    """Convert the result of a function, or the argument of a caller, to samples.
 
     Raises:
         InvalidInputError: it is no batch.
@@ -288,7 +288,7 @@ def of_given(text: str, found: Any, size: int | None, seed: int) -> Samples:
 
 
 def _converted(text: str, inputs: Any) -> Any:
-    """Arrays as tensors; what is no array stays as it is."""
+    """Convert arrays to tensors; other things stay as they are."""
     if isinstance(inputs, Mapping):
         return {name: _converted(text, part) for name, part in inputs.items()}
     if isinstance(inputs, (tuple, list)) and not all(isinstance(part, (int, float)) for part in inputs):
@@ -299,7 +299,7 @@ def _converted(text: str, inputs: Any) -> Any:
 
 
 def _checked(text: str, inputs: Any, targets: Any) -> tuple[Any, Any]:
-    """Inputs and targets of one length without values that are not finite."""
+    """Check that inputs and targets have one length and finite values."""
     targets = as_numbers(f"{text}: its targets", targets)
     batch = Batch(inputs, targets)
     count = len(batch)
@@ -322,7 +322,7 @@ def _classes(targets: Tensor | None) -> int | None:
 
 
 def _arrays(path: Path) -> tuple[Any, Any]:
-    """Inputs and targets of a ``.npz`` file, each as arrays.
+    """Read inputs and targets of a ``.npz`` file.
 
     Raises:
         InvalidInputError: there is no such file, or its arrays have other names.
@@ -356,7 +356,7 @@ def _arrays(path: Path) -> tuple[Any, Any]:
 
 
 def _noise(shape: tuple[int, ...], generator: Any) -> Tensor:
-    """Standard normal inputs, if they fit into memory."""
+    """Draw standard normal inputs, if they fit into memory."""
     import torch
 
     size = 4 * math.prod(shape)
@@ -371,7 +371,7 @@ def _noise(shape: tuple[int, ...], generator: Any) -> Tensor:
 
 @contextmanager
 def _random(seed: int) -> Iterator[None]:
-    """Global random numbers follow from a seed inside the block, and are put back after it."""
+    """Set global random numbers by a seed inside the block, and restore them after it."""
     import torch
 
     states = random.getstate(), np.random.get_state(), torch.get_rng_state()

@@ -1,4 +1,4 @@
-"""Whether a network and samples fit together; what is wrong, and what to do, in one sentence."""
+"""Checks that a network and samples fit together; errors say in one sentence what to do."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _ADVICE = (
 
 
 def output_choice(text: Any) -> OutputChoice | None:
-    """Read which part of what a network returns counts; what is no text stays as it is.
+    """Read a text that chooses the part of the output that counts; other things stay as they are.
 
     Raises:
         InvalidInputError: the text chooses nothing.
@@ -65,7 +65,7 @@ def output_choice(text: Any) -> OutputChoice | None:
 
 
 def fitting_inputs(name: str, data: str, takes: Takes, inputs: Any) -> Any:
-    """The inputs by the names that the network has for them.
+    """Return the inputs by the names of the network's arguments.
 
     Raises:
         InvalidInputError: the network reads words and the samples are numbers, or the reverse.
@@ -94,7 +94,7 @@ def fitting_inputs(name: str, data: str, takes: Takes, inputs: Any) -> Any:
 
 
 def output_shape(name: str, model: nn.Module, batch: Batch, choice: OutputChoice | None) -> tuple[int, ...]:
-    """Shape of the network's output for one sample, (1, …).
+    """Return the shape of the network's output for one sample, (1, …).
 
     Raises:
         InvalidInputError: the network cannot be called with the samples, or returns no tensor that counts.
@@ -119,14 +119,14 @@ def output_shape(name: str, model: nn.Module, batch: Batch, choice: OutputChoice
 def fitting_targets(
     name: str, data: str, batch: Batch, shape: tuple[int, ...], samples: Samples, classes: int | None, seed: int
 ) -> tuple[Batch, list[str]]:
-    """The batch with targets that fit the output, and what a reader has to know of them.
+    """Return the batch with targets that fit the output, and notes on them.
 
     Args:
         name: of the network, for messages.
         data: of the samples, for messages.
         batch: inputs, and targets where the samples have them.
         shape: of the output for one sample.
-        samples: what is known of the targets.
+        samples: the samples, with the number of their classes.
         classes: number of classes that was chosen; None for the samples' or the width of the output.
         seed: decides random targets.
 
@@ -157,7 +157,7 @@ def fitting_targets(
 
 
 def _classes_fit(name: str, data: str, targets: Tensor, shape: tuple[int, ...], classes: int) -> list[str]:
-    """What a reader has to know of the classes; InvalidInputError if they do not fit."""
+    """Return notes on the classes; InvalidInputError if they do not fit."""
     places = tuple(targets.shape[1:])
     if shape[1:-1] == places:
         width = shape[-1]
@@ -184,12 +184,12 @@ def _classes_fit(name: str, data: str, targets: Tensor, shape: tuple[int, ...], 
 
 
 def shapes_of(batch: Batch) -> str:
-    """Shapes of one sample's inputs, "3x32x32"."""
+    """Return the shapes of one sample's inputs, "3x32x32"."""
     return ", ".join(dict.fromkeys("x".join(map(str, tensor.shape[1:])) or "1" for tensor in batch.tensors()))
 
 
 def _called_with(batch: Batch) -> str:
-    """What the network was called with, in words."""
+    """Describe the inputs of the network's call."""
     if isinstance(batch.inputs, Mapping):
         named = zip(batch.inputs, batch.parts(), strict=True)
         parts = [f"{key} {(1, *part.shape[1:])}" for key, part in named if hasattr(part, "shape")]
@@ -199,7 +199,7 @@ def _called_with(batch: Batch) -> str:
 
 
 def _about(message: str, batch: Batch) -> str:
-    """What to do about an error of torch, as the end of a sentence."""
+    """Return advice on an error of torch, as the end of a sentence."""
     tensor = batch.tensors()[0]
     if tensor.dim() == 4 and tensor.shape[1] > 4 >= tensor.shape[-1]:
         return ". Images are (samples, channels, height, width): move the channels to the second place."

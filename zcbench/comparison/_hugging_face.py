@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: bytes of a configuration, at most; published ones have a few thousand
 _LARGEST = 4 << 20
+#: pixels of random images for networks that take any size, and ids of characters for networks without a vocabulary
+_SIDE, _CHARACTERS = 224, 256
 _WEIGHTS = (".bin", ".safetensors", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".onnx", ".gguf")
 #: heads with a class per sample, by what their inputs are
 _CLASSIFIERS = ("MODEL_FOR_SEQUENCE_CLASSIFICATION", "MODEL_FOR_IMAGE_CLASSIFICATION", "MODEL_FOR_AUDIO_CLASSIFICATION")
@@ -32,7 +34,7 @@ _CLASSIFIERS = ("MODEL_FOR_SEQUENCE_CLASSIFICATION", "MODEL_FOR_IMAGE_CLASSIFICA
 _HEADS = (
     *("ForSequenceClassification", "ForImageClassification", "ForAudioClassification", "ForVideoClassification"),
     *("ForTokenClassification", "ForCausalLM", "LMHeadModel", "ForMaskedLM", "ForPreTraining"),
-    *("ForConditionalGeneration", "ForImageClassificationWithTeacher", "WithLMHeadModel"),
+    *("ForConditionalGeneration", "ForImageClassificationWithTeacher", "WithLMHeadModel", "MTModel"),
 )
 
 
@@ -55,7 +57,7 @@ class Head:
 
 
 def read_config(path: str) -> dict[str, Any]:
-    """The content of a configuration.
+    """Read a configuration.
 
     Args:
         path: a file, or a folder with ``config.json``.
@@ -74,9 +76,9 @@ def read_config(path: str) -> dict[str, Any]:
     advice = "give config.json; weights are not read, because proxies score random ones"
     if file.suffix.lower() in _WEIGHTS:
         raise InvalidInputError(f"{path} is a file of weights: {advice}.")
+    if file.stat().st_size > _LARGEST:
+        raise InvalidInputError(f"{path} has {file.stat().st_size:,} bytes, which no configuration has: {advice}.")
     try:
-        if file.stat().st_size > _LARGEST:
-            raise InvalidInputError(f"{path} has {file.stat().st_size:,} bytes, which no configuration has: {advice}.")
         content = json.loads(file.read_text(encoding="utf8"))
     except (OSError, ValueError, RecursionError):
         raise InvalidInputError(f"{path} is not JSON: {advice}.") from None
@@ -97,7 +99,7 @@ def _transformers() -> Any:
 
 
 def _class(name: str) -> Any:
-    """A class of ``transformers``, which imports its module; None if there is none, or its import fails."""
+    """Import a class of ``transformers``; None if there is none, or its import fails."""
     found: Any = None
     with torchvision_importable(), Foreign():
         found = getattr(_transformers(), name, None)
@@ -105,7 +107,7 @@ def _class(name: str) -> Any:
 
 
 def configuration(path: str) -> Any:
-    """The configuration as an object of ``transformers``.
+    """Return the configuration as an object of ``transformers``.
 
     Raises:
         InvalidInputError: the file is no configuration, or of a type that the installed ``transformers`` lacks.
@@ -119,7 +121,7 @@ def configuration(path: str) -> Any:
 
     kind = content["model_type"]
     if kind not in CONFIG_MAPPING:
-        own = ", which needs code of its own that zcbench does not run" if "auto_map" in content else ""
+        own = ", which needs its own code, and zcbench does not run it" if "auto_map" in content else ""
         raise InvalidInputError(
             f"{path}: transformers {transformers.__version__} has no model_type {plain(kind)!r}{own}: build the network"
             " in a function and write  file.py:function"
@@ -155,7 +157,7 @@ def head_of(path: str, config: Any) -> Head:
 
 
 def takes(config: Any, head: Head) -> Takes:
-    """What a network of the configuration takes."""
+    """Return the inputs that a network of the configuration takes."""
     name = getattr(_class(head.name), "main_input_name", "input_ids")
     if name == "input_ids":
         text = config.get_text_config() if hasattr(config, "get_text_config") else config
@@ -164,30 +166,31 @@ def takes(config: Any, head: Head) -> Takes:
         if longest is not None and config.model_type in ("roberta", "xlm-roberta", "camembert", "longformer"):
             longest -= 2  # positions begin behind the padding
         size = getattr(text, "vocab_size", None)
-        vocabulary = int(size) if isinstance(size, int) and size > 1 else None
+        vocabulary = int(size) if isinstance(size, int) and size > 1 else _CHARACTERS
         decoder = bool(getattr(config, "is_encoder_decoder", False)) and not head.labelled
         return Takes(name=name, vocabulary=vocabulary, longest=longest, first=_first(text), decoder=decoder)
     vision = getattr(config, "vision_config", config)
     side, channels = getattr(vision, "image_size", None), getattr(vision, "num_channels", 3)
-    if name == "pixel_values" and side:
-        height, width = side if isinstance(side, (list, tuple)) and len(side) == 2 else (side, side)
+    if name == "pixel_values":
+        sizes: Any = side or _SIDE
+        height, width = sizes if isinstance(sizes, (list, tuple)) and len(sizes) == 2 else (sizes, sizes)
         return Takes(name=name, shape=(int(channels), int(height), int(width)))
     return Takes(name=name)
 
 
 def _first(config: Any) -> int:
-    """The least id that is drawn: ids below are padding, beginnings and ends in most vocabularies."""
+    """Return the least id that is drawn: smaller ids are padding, beginnings and ends in most vocabularies."""
     special = [getattr(config, f"{kind}_token_id", None) for kind in ("pad", "bos", "eos", "sep", "cls", "mask")]
     low = [one for one in special if isinstance(one, int) and 0 <= one < 16]
     return 1 + max(low, default=0)
 
 
 def build(path: str, config: Any, head: Head, classes: int | None) -> nn.Module:
-    """The network with random weights; global random numbers decide them.
+    """Build the network with random weights, which global random numbers decide.
 
     Args:
         path: of the configuration, for messages.
-        config: it.
+        config: the configuration.
         head: the class.
         classes: number of classes, for a head that classifies; None for what the configuration says.
 

@@ -1,4 +1,4 @@
-"""Which kind of network one is: what its layers are, and what its pass does."""
+"""The kind of a network, recognised by its layers and its forward pass."""
 
 from __future__ import annotations
 

@@ -31,10 +31,10 @@ WRITE = "write file.py:function, package.module:Class, timm:NAME or hf:config.js
 
 
 class Source:
-    """A text or object that stands for a network.
+    """A text or object that denotes a network.
 
     Attributes:
-        text: what stands for it, in messages.
+        text: its name in messages.
     """
 
     def __init__(self, text: str) -> None:
@@ -44,22 +44,22 @@ class Source:
         return source_of, (self.text,)  # a worker process reads the text again
 
     def takes(self) -> Takes:
-        """What the network takes; an empty :class:`Takes` where that is not known before it runs."""
+        """Return the inputs that the network takes; an empty :class:`Takes` if they are not known before it runs."""
         return Takes()
 
     def check(self) -> None:
-        """Find out what can be wrong before a network is built.
+        """Check everything that can be checked before a network is built.
 
         Raises:
-            ZcbenchError: something is.
+            ZcbenchError: something is wrong.
         """
 
     def note(self) -> str:
-        """What a reader has to know about the network, a sentence; empty for nothing."""
+        """Return a remark on the network, a sentence; empty for none."""
         return ""
 
     def build(self, seed: int, classes: int | None) -> nn.Module:
-        """The network with weights drawn from a seed.
+        """Build the network with weights drawn from a seed.
 
         Args:
             seed: decides the weights. Global random numbers of torch are set.
@@ -75,7 +75,7 @@ class Source:
         return self._called(factory)
 
     def factory(self, classes: int | None) -> Any:
-        """What is called without arguments for the network, or the network."""
+        """Return a function that builds the network without arguments, or the network."""
         raise NotImplementedError
 
     def _called(self, factory: Any) -> nn.Module:
@@ -88,7 +88,9 @@ class Source:
         if call.kind is not None:
             raise InvalidInputError(f"{self.text} raised {call.said}{_about_arguments(factory, call.message)}")
         if not is_module:
-            raise InvalidInputError(f"{self.text} returned a {type(model).__name__}: it must return a torch.nn.Module.")
+            raise InvalidInputError(
+                f"{self.text} returned {type(model).__name__}, not a network: it must return a torch.nn.Module."
+            )
         found: nn.Module = model  # type: ignore[assignment]
         return found
 
@@ -105,7 +107,7 @@ class Code(Source):
         self.factory(None)
 
     def factory(self, classes: int | None) -> Any:
-        """What the name stands for in its file or module."""
+        """Return the object of that name in its file or module."""
         return found_in(self.text)
 
 
@@ -129,16 +131,17 @@ class OfSpace(Source):
                 "of a search space. Score a benchmark of the space with  zcbench run  or write  zcbench score "
                 "FILE.py:FUNCTION"
             )
+        _ = self._architecture
         self.takes()
 
     def takes(self) -> Takes:
-        """The images that networks of the space, or this one, were made for."""
+        """Return the shape of the images that networks of the space, or this one, were made for."""
         shape_of = getattr(self._space, "input_shape_of", None)
         shape = self._space.input_shape if shape_of is None else shape_of(self._architecture)
         return Takes(shape=tuple(shape))
 
     def factory(self, classes: int | None) -> Any:
-        """The space's own constructor of the architecture's network."""
+        """Return a function that builds the architecture's network."""
         chosen = {} if classes is None else {"num_classes": classes}
         return lambda: self._space.build(self._architecture, **chosen)
 
@@ -167,17 +170,17 @@ class HuggingFace(Source):
         self.takes()
 
     def takes(self) -> Takes:
-        """What the configuration says."""
+        """Return the inputs by the configuration."""
         from zcbench.comparison._hugging_face import takes
 
         return takes(self._config, self._head)
 
     def note(self) -> str:
-        """Why another head was built than the configuration names."""
+        """Return why another head was built than the configuration names."""
         return self._head.why
 
     def factory(self, classes: int | None) -> Any:
-        """The class of the head."""
+        """Return a function that builds the head's class."""
         from zcbench.comparison._hugging_face import build
 
         return lambda: build(self._path, self._config, self._head, classes)
@@ -195,15 +198,15 @@ class Given(Source):
         self._thing = thing
 
     def factory(self, classes: int | None) -> Any:
-        """It."""
+        """Return the caller's object."""
         return self._thing
 
 
 def source_of(text: str) -> Source:
-    """Read a text that stands for a network.
+    """Read a text that denotes a network.
 
     Raises:
-        InvalidInputError: it stands for none.
+        InvalidInputError: it denotes none.
     """
     name, colon, rest = text.partition(":")
     if name == "hf" and colon:
@@ -230,7 +233,7 @@ def _advice(text: str) -> str:
 
 
 def found_in(text: str) -> Any:
-    """Return what ``file.py:name`` or ``package.module:name`` stands for.
+    """Return the object that ``file.py:name`` or ``package.module:name`` denotes.
 
     Raises:
         InvalidInputError: there is no such file, module or name.
@@ -245,7 +248,7 @@ def found_in(text: str) -> Any:
         if call.kind is not None:
             raise InvalidInputError(f"{place} could not be imported: {call.said}{_about_place(place, name)}")
     found = None
-    with Foreign():  # a module may have a __getattr__ of its own
+    with Foreign():  # a module may have its own __getattr__
         found = getattr(module, name, None)
     if found is None:
         names = _names(module)
@@ -258,13 +261,13 @@ def found_in(text: str) -> Any:
 
 
 def _about_place(place: str, name: str) -> str:
-    """What to write where a file was named without its ending."""
+    """Suggest a file that was named without its ending."""
     file = f"{place}.py"
     return f". There is a file {file}: write {file}:{plain(name, 60)}" if Path(file).is_file() else ""
 
 
 def _public(module: Any) -> list[str]:
-    """Names of functions and classes that a module defines, in order."""
+    """Return the names of functions and classes that a module defines, in order."""
     found: list[str] = []
     with Foreign():
         own = getattr(module, "__name__", "")
@@ -281,7 +284,7 @@ def _names(module: Any) -> str:
 
 
 def _about_arguments(factory: Any, message: str) -> str:
-    """What to do where a function wants arguments."""
+    """Return advice on a function that needs arguments."""
     if "missing" not in message or "argument" not in message:
         return ""
     return ". It is called without arguments: write a function that gives them, def net(): return Net(…)"

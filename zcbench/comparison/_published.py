@@ -17,8 +17,6 @@ from zcbench.metrics import student
 
 #: below this mean tau nothing is to be believed
 WEAK = 0.2
-#: a proxy is a candidate if it was measured on this share of the benchmarks that fit
-_SHARE = 0.5
 TRAINING = "training"
 
 
@@ -31,7 +29,7 @@ class Published:
         target: column of ground truth.
         domains: kinds of its networks.
         inputs: "images" or "texts".
-        truth: what the ground truth is: "training", or what stands for it.
+        truth: source of the ground truth: "training", or another one.
         taus: Kendall's tau with the ground truth, by label of the proxy.
     """
 
@@ -69,12 +67,12 @@ class Belief:
 
     Attributes:
         benchmarks: names of the benchmarks that fit, in the order of the file.
-        described: what they are, "convolutional networks that see images".
-        caveat: what is odd about them, a sentence; empty for nothing.
+        described: their networks, "convolutional networks with images".
+        caveat: what makes them less suitable, a sentence; empty for nothing.
         standings: by proxy, of all that were measured on one of them at least.
-        candidates: labels of requested proxies that were measured on enough of them, the best mean tau first.
-        alike: candidates whose mean tau cannot be distinguished from the best one's.
-        few: requested proxies that were measured on too few of them.
+        candidates: labels of requested proxies that were measured on more than half of them, the best mean tau first.
+        alike: candidates whose mean tau cannot be distinguished from that of the best.
+        few: requested proxies that were measured on half of them or fewer.
         beyond: the proxy that was not requested and has the largest mean tau, if it exceeds that of the best
             candidate; empty otherwise.
     """
@@ -112,7 +110,7 @@ def published() -> tuple[Published, ...]:
 
 
 def fitting(kinds: Iterable[str], inputs: str, known: Sequence[Published]) -> tuple[list[Published], str]:
-    """Return the benchmarks whose networks are most like the models, and what is odd about them.
+    """Return the benchmarks whose networks are most like the models, and a caveat.
 
     Benchmarks of trained networks of the same kind with the same inputs come first; where there are none, those with
     another ground truth; where there are none either, those with other inputs.
@@ -149,11 +147,11 @@ def believed(
             over = [one.taus[proxy] - one.taus["params"] for one in benchmarks if {proxy, "params"} <= one.taus.keys()]
             standings[proxy] = Standing(proxy, taus, math.fsum(over) / len(over) if over else math.nan)
     measured = [proxy for proxy in proxies if proxy in standings]
-    least = max(1, math.ceil(_SHARE * len(benchmarks)))
+    least = len(benchmarks) // 2 + 1
     few = [proxy for proxy in measured if len(standings[proxy].taus) < least]
     candidates = sorted((p for p in measured if p not in few), key=lambda p: -standings[p].mean)
     alike = [p for p in candidates[1:] if not _worse(standings[p], standings[candidates[0]])]
-    described = " or ".join(kinds) + " networks" + (f" that see {inputs}" if inputs and not caveat else "")
+    described = " or ".join(kinds) + " networks" + (f" with {inputs}" if inputs and not caveat else "")
     names = tuple(one.name for one in benchmarks)
     best = standings[candidates[0]].mean if candidates else -math.inf
     others = [p for p, one in standings.items() if p not in proxies and len(one.taus) >= least and one.mean > best]
@@ -162,7 +160,7 @@ def believed(
 
 
 def _worse(one: Standing, best: Standing) -> bool:
-    """Whether the mean difference over the benchmarks of both is below zero, by a paired t-interval of 95 %."""
+    """Return whether the mean difference over common benchmarks is below zero, by a paired t-interval of 95 %."""
     differences = [one.taus[name] - best.taus[name] for name in one.taus if name in best.taus]
     if len(differences) < 2:
         return False

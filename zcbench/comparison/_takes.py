@@ -1,4 +1,4 @@
-"""What a network takes, as far as it is known before the network runs."""
+"""The inputs that a network takes, as far as they are known before it runs."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Takes:
-    """What a network is called with.
+    """The inputs of a network.
 
     Attributes:
-        shape: of one sample of numbers, (3, 32, 32) for an image; None where it is not known.
+        shape: of one sample of numbers, (3, 32, 32) for an image; None if it is not known.
         name: name of the argument; empty where the input is the first argument.
         vocabulary: number of words, for a network that reads ids of words; None for others.
         longest: most words of a text; None for any number.

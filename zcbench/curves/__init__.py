@@ -1,6 +1,6 @@
-"""Learning curves: where one ends, how sure that is, and when to stop.
+"""Learning curves: forecasts of their ends with uncertainty, and early stopping.
 
-``curves.extrapolate([0.31, 0.52, 0.61], horizon=100)`` gives a distribution for every later epoch.
+``curves.extrapolate([0.31, 0.52, 0.61], horizon=100)`` returns a distribution for every later epoch.
 """
 
 from zcbench.curves._base import CurvePredictor as CurvePredictor

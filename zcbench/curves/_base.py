@@ -1,4 +1,4 @@
-"""What a predictor of learning curves is."""
+"""The base class of learning-curve predictors."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from zcbench.curves._forecast import Forecast
 
 
 class CurvePredictor:
-    """Extrapolates beginnings of learning curves, in scikit-learn's manner: settings, ``fit``, ``predict``.
+    """Extrapolates beginnings of learning curves, with scikit-learn's interface: settings, ``fit``, ``predict``.
 
-    A subclass declares what it needs and gives :meth:`predict`. Predictors see curves in common units and on a common
-    time axis (:class:`Context`); :func:`zcbench.curves.extrapolate` brings curves there and forecasts back.
+    A subclass declares its requirements and implements :meth:`predict`. Predictors receive curves in common units and
+    on a common time axis (:class:`Context`); :func:`zcbench.curves.extrapolate` converts curves and forecasts.
 
     Attributes:
-        learns: whether :meth:`fit` takes complete curves of the same task, and predictions need it.
-        joint: whether curves that are predicted together inform each other; such a predictor may look at complete
+        learns: whether predictions need complete curves of the same task, which :meth:`fit` takes.
+        joint: whether curves that are predicted together inform each other; such a predictor can also use complete
             curves, which :meth:`fit` takes, without needing them.
-        spread: whether forecasts have a spread that means something; if not, only means and ranks are judged.
-        least: points that a context must have.
-        ranges: smallest and largest value of settings that are numbers.
+        spread: whether forecasts have a meaningful spread; if not, only means and ranks are evaluated.
+        least: least number of points of a context.
+        ranges: smallest and largest value of numeric settings.
     """
 
     learns: ClassVar[bool] = False
@@ -33,21 +33,21 @@ class CurvePredictor:
     label_: str
 
     def fit(self, curves: Sequence[Context]) -> Self:
-        """Learn from complete curves of the task; with neither ``learns`` nor ``joint`` nothing happens."""
+        """Learn from complete curves of the task; without ``learns`` and ``joint`` this does nothing."""
         return self
 
     def files(self) -> tuple[Path, ...]:
-        """Files whose content decides forecasts, such as weights that a setting names; results depend on it."""
+        """Return files whose content determines forecasts, such as weights that a setting names."""
         return ()
 
     def predict(self, contexts: Sequence[Context], asked: Floats) -> Forecast:
-        """Extrapolate.
+        """Extrapolate curves.
 
         Args:
-            contexts: beginnings of curves, each of ``least`` points at least.
-            asked: times that are asked for ``(curves, times)``, on the contexts' axis.
+            contexts: beginnings of curves, each with at least ``least`` points.
+            asked: requested times ``(curves, times)``, on the contexts' axis.
 
         Returns:
-            Distributions of what would be observed, noise included, of shape ``(curves, times)``.
+            Distributions of future observations, including noise, of shape ``(curves, times)``.
         """
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""Curves to train on and to measure by: drawn from priors, at all lengths, with missing epochs."""
+"""Curves for training and evaluation: drawn from priors, with all lengths and with missing epochs."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from zcbench.curves.priors import PRIORS
 
-#: how often a batch is of each prior; the extended one is the widest
+#: probability of each prior in a batch; the extended one is the widest
 OFTEN = {"paper": 0.3, "extended": 0.5, "sizes": 0.2}
-#: epochs of curves, and how often
+#: numbers of epochs of curves, and their probabilities
 LENGTHS, SHARES = (100, 50, 25, 12), (0.55, 0.2, 0.15, 0.1)
-#: values are clipped to this: what is far outside the range teaches nothing and breaks float32
+#: values are clipped to this range, because values far outside it are not informative and overflow in float32
 RANGE = (-1.0, 2.0)
-#: seeds of held-out curves and of training never meet
+#: seed of held-out curves, different from all seeds of training
 _HELD_OUT = 987_654_321
 
 
 class Batch(NamedTuple):
-    """Curves of one length, and what is asked of them; see :meth:`CurveNetwork.forward`."""
+    """Curves of one length, and the requested positions; see :meth:`CurveNetwork.forward`."""
 
     times: Tensor
     values: Tensor
@@ -33,12 +33,12 @@ class Batch(NamedTuple):
     targets: Tensor
 
     def on(self, device: torch.device) -> Batch:
-        """The same on a device."""
+        """Return the same batch on a device."""
         return Batch(*(part.to(device, non_blocking=True) for part in self))
 
 
 class Drawn(IterableDataset[Batch]):
-    """Batches from a step on. The number of the step decides the batch, so that workers may draw them side by side."""
+    """Batches from a step on. The number of the step determines the batch, so that workers can draw in parallel."""
 
     def __init__(self, seed: int, start: int, curves: int) -> None:
         self.seed, self.start, self.curves = seed, start, curves
@@ -54,12 +54,12 @@ class Drawn(IterableDataset[Batch]):
 def draw(rng: np.random.Generator, curves: int) -> Batch:
     """Draw a batch.
 
-    A batch is of one prior and of one number of observed epochs. Curves of the paper's prior end at epoch 100; those of
-    the extended prior end at their last epoch. One batch in four has missing epochs.
+    All curves of a batch have the same prior and the same number of observed epochs. Curves of the paper's prior end at
+    epoch 100; those of the extended prior end at their last epoch. One batch in four has missing epochs.
 
     Args:
-        rng: decides it.
-        curves: number of curves of 100 epochs; of shorter ones there are more.
+        rng: random numbers.
+        curves: number of curves of 100 epochs; there are more curves if they are shorter.
     """
     number = int(rng.choice(len(PRIORS), p=[OFTEN[name] for name in PRIORS]))
     length = int(rng.choice(LENGTHS, p=SHARES))
@@ -85,7 +85,7 @@ def draw(rng: np.random.Generator, curves: int) -> Batch:
 
 
 def held_out(prior: str, curves: int = 400) -> Batch:
-    """Curves that no training sees, of 100 epochs, all later values asked for."""
+    """Return curves that are not used in training, with 100 epochs; all later values are requested."""
     sample = PRIORS[prior].sample(np.random.default_rng(_HELD_OUT), curves)
     return Batch(
         torch.tensor(sample.times, dtype=torch.float32).expand(curves, -1),

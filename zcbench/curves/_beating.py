@@ -1,4 +1,4 @@
-"""The probability that trainings will beat another one: what stops them."""
+"""The probability that trainings will beat a given value, for early stopping."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from zcbench.curves._base import CurvePredictor
 from zcbench.curves._context import Context, Floats
 from zcbench.curves._extrapolate import REACH, Prepared, check_finite, forecast_units, prepare
 
-#: later epochs that are looked at, at most
+#: largest number of later epochs that are considered
 LATER = 100
 
 
@@ -26,23 +26,23 @@ def probability_of_beating(
     later: bool = False,
     others: Sequence[Context] = (),
 ) -> float:
-    """The probability that a training will be better than an incumbent.
+    """Return the probability that a training will be better than an incumbent.
 
     Args:
         incumbent: the value to beat.
-        epochs: where values were observed, before the horizon.
-        values: what was observed; nan where nothing was.
+        epochs: epochs of observed values, before the horizon.
+        values: observed values; nan where there is none.
         horizon: the training's last epoch.
-        predictor: forecasts, of observed values with their noise.
+        predictor: predictor whose forecasts include the noise of observed values.
         lower_is_better: whether the metric is a loss.
-        bounds: least and greatest value of the metric.
+        bounds: smallest and largest possible value of the metric.
         later: False for the probability of a better value at the horizon. True for the largest of the probabilities of
-            a better value at each later epoch, of at most 100 in equal steps. Forecasts are of each epoch by itself,
-            so that this is a lower bound of the probability of a better value at any later epoch.
-        others: complete curves of the same task, for predictors that see curves jointly.
+            a better value at each later epoch, for at most 100 epochs in equal steps. Each epoch is forecast
+            separately, so that this is a lower bound of the probability of a better value at any later epoch.
+        others: complete curves of the same task, for predictors that use curves jointly.
 
     Returns:
-        A probability; 0 for a training that diverges, whose last value is far worse than its first.
+        A probability; 0 for a diverging training, whose last value is far worse than its first.
 
     Raises:
         InvalidInputError: the curve cannot be used, see :func:`zcbench.curves.extrapolate`.
@@ -65,22 +65,22 @@ def chances_of_beating(
     bounds: tuple[float, float] | None = None,
     others: Sequence[Context] = (),
 ) -> Floats:
-    """The probability of each of several trainings to end better than an incumbent, from one call of the predictor.
+    """Return the probability of each training to end better than an incumbent, from one call of the predictor.
 
-    Predictors that see curves jointly are called for each training by itself, with the complete curves, so that a
-    training's probability does not depend on which others are asked about.
+    Predictors that use curves jointly are called for each training separately, with the complete curves, so that a
+    training's probability does not depend on the other trainings in the call.
 
     Args:
         incumbent: the value to beat.
         curves: epochs and values of each training so far.
-        horizon: the last epoch of all.
-        predictor: forecasts.
+        horizon: the last epoch of all trainings.
+        predictor: the predictor.
         lower_is_better: whether the metric is a loss.
-        bounds: least and greatest value of the metric.
-        others: complete curves of the same task, for predictors that see curves jointly.
+        bounds: smallest and largest possible value of the metric.
+        others: complete curves of the same task, for predictors that use curves jointly.
 
     Returns:
-        Probabilities ``(trainings,)``; 0 for a training that diverges.
+        Probabilities ``(trainings,)``; 0 for a diverging training.
 
     Raises:
         InvalidInputError: a curve cannot be used, see :func:`zcbench.curves.extrapolate`.
@@ -98,14 +98,14 @@ def chances_of_beating(
 def _chances(
     incumbent: float, several: Sequence[Prepared], asked: Floats, predictor: CurvePredictor, others: Sequence[Context]
 ) -> Floats:
-    """The largest of the probabilities at the times asked for ``(trainings, times)``, for each training."""
+    """Return for each training the largest of the probabilities at the requested times ``(trainings, times)``."""
     found = np.zeros(len(several))
     alive = [row for row, one in enumerate(several) if not len(one.context) or one.context.values[-1] >= REACH[0]]
     if not alive:
         return found
     beside = list(others) if predictor.joint else []
     times = np.concatenate([asked[alive], np.tile(asked[alive[0]], (len(beside), 1))])
-    # In units more is better, whatever the metric.
+    # In common units higher is better for every metric.
     units = np.array([[float(several[row].scale.unit(np.array(incumbent)))] for row in alive] + [[0.0]] * len(beside))
     forecast = forecast_units(predictor, [several[row] for row in alive], times, beside)
     check_finite(forecast)

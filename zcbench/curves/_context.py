@@ -1,4 +1,4 @@
-"""What a curve predictor sees: beginnings of curves in common units, on a common time axis."""
+"""The input of curve predictors: beginnings of curves in common units, on a common time axis."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from zcbench.errors import InvalidInputError
 
 Floats = NDArray[np.float64]
 
-#: the time axis on which predictors work ends here; longer trainings are compressed to it
+#: end of the predictors' time axis, to which longer trainings are compressed
 GRID = 100
 
 
 @dataclass(frozen=True)
 class Context:
-    """The beginning of a learning curve: more is better, about [0, 1], times on the grid from 1 to 100.
+    """The beginning of a learning curve, in units in which higher is better and the range is about [0, 1].
 
     Attributes:
-        times: strictly increasing ``(epochs,)``; epochs may be missing, and there may be none at all.
-        values: what was observed ``(epochs,)``; finite.
-        end: when the training ends, on the same axis.
-        code: numbers that describe the configuration, or none ``(features,)``.
+        times: strictly increasing ``(epochs,)``, on the grid from 1 to 100; epochs may be missing, and there may be
+            none.
+        values: observed values ``(epochs,)``; finite.
+        end: the end of the training, on the same axis.
+        code: numbers that describe the configuration ``(features,)``, or None.
     """
 
     times: Floats
@@ -35,22 +36,22 @@ class Context:
         return len(self.times)
 
     def until(self, time: float) -> Context:
-        """Its beginning, up to and with that time."""
+        """Return the beginning of the curve up to and including a time."""
         seen = int(np.searchsorted(self.times, time, side="right"))
         return Context(self.times[:seen], self.values[:seen], self.end, self.code)
 
 
 @dataclass(frozen=True)
 class Axis:
-    """Epochs of a training on the grid.
+    """The mapping from a training's epochs to the grid.
 
-    Trainings of up to 100 epochs keep their epochs as times. Of longer ones epoch 1 stays at 1 and the last comes to
-    100, in equal steps. An epoch 0, which is before training, counts as the first. Values that come several times an
-    epoch lie a step apart, as predictors have learned it; then a step is a part of an epoch.
+    For trainings of up to 100 epochs, times are epochs. For longer ones, epoch 1 is mapped to 1 and the last epoch to
+    100, in equal steps. An epoch 0, before training, counts as the first. If there are several values in an epoch, they
+    are one step apart, as in the predictors' training data; a step is then a part of an epoch.
 
     Attributes:
         horizon: the last epoch.
-        shift: 1 where epochs are counted from 0.
+        shift: 1 if epochs are counted from 0.
         step: epochs from one value to the next, at most 1.
     """
 
@@ -60,28 +61,28 @@ class Axis:
 
     @classmethod
     def of(cls, epochs: Floats, horizon: float) -> Axis:
-        """The axis of a training of which values were observed at these epochs, increasing."""
+        """Make the axis of a training from its increasing observed epochs."""
         gap = float(np.median(np.diff(epochs))) if len(epochs) > 1 else float(epochs.min(initial=1.0)) or 1.0
         step = 1.0 if gap >= 1 else 1 / round(1 / max(gap, 1e-6))
         return cls(horizon, 1.0 if len(epochs) and epochs[0] < step * (1 - 1e-6) else 0.0, step)
 
     def times(self, epochs: Floats) -> Floats:
-        """Times of epochs on the grid."""
+        """Return the times of epochs on the grid."""
         found: Floats = np.asarray(epochs, dtype=np.float64) / self.step + self.shift
         last = self.horizon / self.step + self.shift
         return found if last <= GRID else 1 + (found - 1) * (GRID - 1) / (last - 1)
 
     @property
     def end(self) -> float:
-        """The last epoch's time."""
+        """The time of the last epoch."""
         return float(self.times(np.array([self.horizon]))[0])
 
 
 def thinned(times: Floats, values: Floats, most: int = GRID) -> tuple[Floats, Floats]:
-    """At most so many points: of the neighbours in equal parts of the time axis, the last one stays.
+    """Reduce the number of points to ``most``: the last point in each of equal parts of the time axis is kept.
 
-    Means of neighbours would have less noise than the single values that are forecast, and intervals would be too
-    narrow by as much.
+    Means of neighbouring values would have less noise than the single values that are forecast, so that intervals would
+    be too narrow.
 
     Args:
         times: ``(epochs,)``, increasing.
@@ -89,7 +90,7 @@ def thinned(times: Floats, values: Floats, most: int = GRID) -> tuple[Floats, Fl
         most: number of parts.
 
     Returns:
-        Times and values of those that stay; the last point is one of them.
+        Times and values of the kept points, which include the last point.
     """
     if len(times) <= most:
         return times, values
@@ -99,10 +100,10 @@ def thinned(times: Floats, values: Floats, most: int = GRID) -> tuple[Floats, Fl
 
 
 def checked(epochs: Floats, values: Floats) -> tuple[Floats, Floats]:
-    """Epochs and values, of which those that are nan are missing.
+    """Return checked epochs and values without those that are nan.
 
     Raises:
-        InvalidInputError: an epoch is repeated, comes out of order, or is below 1; a value is infinite; lengths differ.
+        InvalidInputError: an epoch is repeated, out of order, or negative; a value is infinite; lengths differ.
     """
     epochs, values = np.asarray(epochs, dtype=np.float64), np.asarray(values, dtype=np.float64)
     if epochs.ndim != 1 or values.ndim != 1:
@@ -114,7 +115,7 @@ def checked(epochs: Floats, values: Floats) -> tuple[Floats, Floats]:
             f"a curve has {len(values)} values at {len(epochs)} epochs: give one list of each, equally long."
         )
     if not np.isfinite(epochs).all() or (len(epochs) and epochs[0] < 0):
-        raise InvalidInputError("epochs must be finite numbers from 0 on: leave out what was not observed.")
+        raise InvalidInputError("epochs must be finite numbers from 0 on: omit epochs without observations.")
     if (np.diff(epochs) <= 0).any():
         where = int(np.flatnonzero(np.diff(epochs) <= 0)[0]) + 1
         kind = "is repeated" if epochs[where] == epochs[where - 1] else "comes after a later one"

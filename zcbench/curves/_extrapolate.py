@@ -1,4 +1,4 @@
-"""Extrapolate curves as their owner has them: any metric, any length, missing epochs."""
+"""Extrapolation of curves in the user's form: any metric, any length, missing epochs."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from zcbench.curves._within import within
 from zcbench.curves.scales import Scale, scale_of
 from zcbench.errors import InvalidInputError
 
-#: last values from which curves are forecast, in units: those of trainings that diverge lie outside
+#: range of last values that can be forecast, in units; those of diverging trainings lie outside
 REACH = (-0.25, 1.25)
-#: distributions that are forecast in one call; of lcpfn's each takes 4 kB
+#: largest number of distributions in one call; each takes 4 kB with lcpfn
 _MOST = 500_000
-#: steps of the time axis between the last value and the nearest time that is asked for
+#: least distance from the last value to a requested time, in steps of the time axis
 _NEAREST = 0.5
 
 
 @dataclass(frozen=True, repr=False)
 class Extrapolation:
-    """Where one curve goes, in the metric's own units.
+    """The forecast of one curve, in the metric's units.
 
     Attributes:
-        epochs: that were asked for ``(epochs,)``, increasing.
+        epochs: requested epochs ``(epochs,)``, increasing.
         forecast: their distributions, of shape ``(1, epochs)``.
-        lower_is_better: whether it is a loss.
+        lower_is_better: whether the metric is a loss.
     """
 
     epochs: Floats
@@ -54,10 +54,10 @@ class Extrapolation:
         return self.quantile(0.5)
 
     def quantile(self, probability: float) -> Floats:
-        """Values below which so much of the probability lies ``(epochs,)``.
+        """Return the quantiles of a probability at each epoch ``(epochs,)``.
 
         Raises:
-            InvalidInputError: it is no probability.
+            InvalidInputError: the number is not a probability.
         """
         probability = rules.number("the probability", probability)
         if not 0 < probability < 1:
@@ -66,10 +66,10 @@ class Extrapolation:
         return found
 
     def interval(self, share: float = 0.9) -> tuple[Floats, Floats]:
-        """Bounds of the middle of each distribution that holds such a share of the probability.
+        """Return bounds of the central interval with a share of the probability at each epoch.
 
         Raises:
-            InvalidInputError: it is no share.
+            InvalidInputError: the number is not a share.
         """
         share = rules.number("the share", share)
         if not 0 < share < 1:
@@ -77,19 +77,19 @@ class Extrapolation:
         return self.quantile((1 - share) / 2), self.quantile((1 + share) / 2)
 
     def probability_above(self, value: float | Sequence[float] | Floats) -> Floats:
-        """Probability of more than ``value`` at each epoch ``(epochs,)``; a value may be given for each epoch.
+        """Return the probability of a value above ``value`` at each epoch ``(epochs,)``; one value, or one per epoch.
 
         Raises:
-            InvalidInputError: it is no number.
+            InvalidInputError: it is not a number.
         """
         found: Floats = 1 - self._below(value)
         return found
 
     def probability_below(self, value: float | Sequence[float] | Floats) -> Floats:
-        """Probability of less than ``value`` at each epoch ``(epochs,)``; a value may be given for each epoch.
+        """Return the probability of a value below ``value`` at each epoch ``(epochs,)``; one value, or one per epoch.
 
         Raises:
-            InvalidInputError: it is no number.
+            InvalidInputError: it is not a number.
         """
         return self._below(value)
 
@@ -101,7 +101,7 @@ class Extrapolation:
         return below
 
     def log_density(self, values: Sequence[float] | Floats) -> Floats:
-        """Log-densities of what was observed later ``(epochs,)``, nats; nan where nothing was.
+        """Return log-densities of later observations ``(epochs,)``, in nats; nan where there is none.
 
         Raises:
             InvalidInputError: there is not one value for each epoch.
@@ -111,10 +111,10 @@ class Extrapolation:
         return np.where(np.isnan(later), np.nan, found)
 
     def sample(self, count: int, seed: int = 0) -> Floats:
-        """Draw from each epoch's distribution by itself ``(count, epochs)``: no draw is one curve.
+        """Draw from each epoch's distribution independently ``(count, epochs)``; a draw is therefore not a curve.
 
         Raises:
-            InvalidInputError: it is no count, or no seed.
+            InvalidInputError: the count or the seed is not valid.
         """
         count, seed = rules.whole("count", count, 0), rules.seed("seed", seed)
         return self.forecast.sample(np.random.default_rng(seed), count)[:, 0]
@@ -131,7 +131,7 @@ class Prepared:
     """A curve in common units on the common axis.
 
     Attributes:
-        context: what predictors see.
+        context: the predictors' input.
         scale: from the metric to units.
         axis: from epochs to times.
     """
@@ -141,10 +141,10 @@ class Prepared:
     axis: Axis
 
     def later(self, epochs: Floats) -> Floats:
-        """Times of later epochs, at which predictors are asked: from half a step after the last value on.
+        """Return the times of later epochs for predictors, at least half a step after the last value.
 
-        Networks have learned from values that lie a step apart. Those of the 10,000 epochs of a training do not, and
-        forecasts of the very next ones would be too sure.
+        Networks were trained on values that are one step apart. Values of a training with 10,000 epochs are closer, and
+        forecasts of the next ones would be too certain.
         """
         times = self.axis.times(epochs)
         return np.maximum(times, self.context.times[-1] + _NEAREST) if len(self.context) else times
@@ -158,20 +158,20 @@ def prepare(
     lower_is_better: bool = False,
     bounds: tuple[float, float] | None = None,
 ) -> Prepared:
-    """Bring the beginning of a curve to common units and the common time axis.
+    """Convert the beginning of a curve to common units and the common time axis.
 
     Args:
-        epochs: where values were observed.
-        values: what was observed; nan where nothing was.
+        epochs: epochs of observed values.
+        values: observed values; nan where there is none.
         horizon: the training's last epoch.
-        lower_is_better: whether it is a loss.
-        bounds: least and greatest value of the metric.
+        lower_is_better: whether the metric is a loss.
+        bounds: smallest and largest possible value of the metric.
 
     Returns:
-        The context, and the way back. Of more than 100 values, 100 are kept.
+        The context, with scale and axis for the conversion back. If there are more than 100 values, 100 are kept.
 
     Raises:
-        InvalidInputError: epochs or values are odd, or bounds are needed.
+        InvalidInputError: epochs or values are not valid, or bounds are needed.
     """
     epochs, values = checked(epochs, values)
     scale = scale_of(values, lower_is_better=lower_is_better, bounds=bounds)
@@ -183,19 +183,19 @@ def prepare(
 def forecast_units(
     made: CurvePredictor, prepared: Sequence[Prepared], times: Floats, others: Sequence[Context] = ()
 ) -> Forecast:
-    """Ask a predictor, in its own units; values of metrics with bounds lie between them.
+    """Call a predictor, in common units; forecasts of metrics with bounds are truncated to these.
 
     Args:
         made: the predictor.
         prepared: beginnings of curves of one metric.
-        times: that are asked for ``(curves and others, times)``.
-        others: further contexts, for predictors that see curves jointly; they are forecast too.
+        times: requested times ``(curves and others, times)``.
+        others: further contexts, for predictors that use curves jointly; they are forecast, too.
 
     Returns:
         Distributions of the shape of ``times``.
 
     Raises:
-        InvalidInputError: it returned anything else.
+        InvalidInputError: the predictor returned anything else.
     """
     forecast = made.predict([*(one.context for one in prepared), *others], times)
     if not isinstance(forecast, Forecast) or forecast.shape != times.shape:
@@ -205,7 +205,7 @@ def forecast_units(
 
 
 def in_metric(forecast: Forecast, prepared: Sequence[Prepared]) -> Forecast:
-    """Bring forecasts of curves from units to the curves' metric."""
+    """Convert forecasts of curves from units to the curves' metric."""
     factor = np.array([[one.scale.factor] for one in prepared])
     offset = np.array([[one.scale.offset] for one in prepared])
     return forecast.affine(-offset / factor, 1 / factor)
@@ -221,25 +221,25 @@ def extrapolate(
     lower_is_better: bool = False,
     bounds: tuple[float, float] | None = None,
 ) -> Extrapolation | list[Extrapolation]:
-    """Tell where learning curves go.
+    """Forecast the later values of learning curves.
 
     Args:
         curves: values of one curve from epoch 1 on, nan where one is missing; or several such curves, of any lengths.
-        horizon: the last epoch of the training, up to 10,000 and beyond; trainings longer than 100 epochs are brought
-            to a time axis of 100 steps.
-        epochs: epochs of the values, where they are not 1, 2, 3, …; for several curves one list each.
-        at: epochs that are asked for (default: all after the last observed one, up to the horizon).
-        predictor: name of a curve predictor, or one that is fitted.
+        horizon: the last epoch of the training, up to 10,000 and beyond; trainings longer than 100 epochs are
+            compressed to a time axis of 100 steps.
+        epochs: epochs of the values, if they are not 1, 2, 3, …; for several curves one list each.
+        at: requested epochs (default: all after the last observed one, up to the horizon).
+        predictor: name of a curve predictor, or a fitted one.
         lower_is_better: whether the metric is a loss.
-        bounds: least and greatest value of the metric, (0, 100) for percent. Without them more is better in [0, 1], and
-            a loss is measured against its first value.
+        bounds: smallest and largest possible value of the metric, (0, 100) for percent. By default, a metric that is
+            better when higher lies in [0, 1], and a loss is divided by its first value.
 
     Returns:
         An :class:`Extrapolation`, or a list of them for several curves.
 
     Raises:
-        InvalidInputError: a curve is empty, has infinite values, repeated or unsorted epochs, or lies outside its
-            bounds; the horizon is not after the last value; the predictor needs more values, or to be fitted.
+        InvalidInputError: a curve is empty, has infinite values, repeated or unsorted epochs, or values outside its
+            bounds; the horizon is not after the last value; the predictor needs more values, or needs to be fitted.
     """
     horizon = _horizon(horizon)
     lower_is_better = rules.flag("lower_is_better", lower_is_better)
@@ -249,7 +249,7 @@ def extrapolate(
     asked_for = None if at is None else series("at", at)
     made = get_curve_predictor(predictor) if isinstance(predictor, str) else predictor
     if not isinstance(made, CurvePredictor):
-        raise InvalidInputError(f"predictor {shown(predictor)}: give the name of a curve predictor, or one.")
+        raise InvalidInputError(f"predictor {shown(predictor)}: give the name of a curve predictor, or an object.")
     found: list[Extrapolation | None] = [None] * len(values)
     prepared, asked = [], []
     for at_epochs, row in zip(where, values, strict=True):
@@ -258,8 +258,8 @@ def extrapolate(
         prepared.append(one)
         asked.append(_asked(at_epochs, row, one.axis, asked_for))
     _affordable(sum(map(len, asked)))
-    # Curves of which the same number of epochs is asked are forecast together; where curves inform each other, all are,
-    # and of the shorter ones the last epoch is asked again.
+    # Curves with the same number of requested epochs are forecast together. If curves inform each other, all are, and
+    # the last epoch of the shorter ones is repeated.
     lengths = [0 if made.joint else len(one) for one in asked]
     for length in sorted(set(lengths)):
         group = [number for number, one in enumerate(lengths) if one == length]
@@ -278,11 +278,11 @@ def extrapolate(
 
 
 def check_finite(forecast: Forecast) -> None:
-    """Raise InvalidInputError if no numbers come of a forecast."""
+    """Raise InvalidInputError if a forecast is not finite."""
     low, high = forecast.support()
-    held = forecast.probabilities.sum(-1) if isinstance(forecast, Binned) else forecast.cdf(high)  # the sum is quicker
+    held = forecast.probabilities.sum(-1) if isinstance(forecast, Binned) else forecast.cdf(high)  # the sum is faster
     if not (np.isfinite(low).all() and np.isfinite(high).all() and np.isfinite(held).all()):
-        raise InvalidInputError("the forecast is not finite: its predictor, or a file of weights, is broken.")
+        raise InvalidInputError("the forecast is not finite: its predictor, or a file of weights, is damaged.")
 
 
 def _horizon(horizon: float) -> float:
@@ -293,12 +293,12 @@ def _horizon(horizon: float) -> float:
 
 
 def _kept(value: Any) -> Any:
-    """The same, of what can be read only once as a list."""
+    """Return the value, or a list of it if it is an iterator."""
     return list(value) if isinstance(value, Iterator) else value
 
 
 def _epochs(epochs: Any, values: Sequence[Floats], *, several: bool) -> list[Floats]:
-    """Epochs of each curve, from 1 on where none are given."""
+    """Return the epochs of each curve; they start at 1 if none are given."""
     given = list(epochs) if several and isinstance(epochs, Iterable) else [epochs] * len(values)
     if len(given) != len(values):
         raise InvalidInputError(
@@ -311,37 +311,37 @@ def _epochs(epochs: Any, values: Sequence[Floats], *, several: bool) -> list[Flo
 
 
 def _affordable(count: float) -> None:
-    """Raise before the memory is full."""
+    """Raise InvalidInputError if the result would not fit into memory."""
     if count > _MOST:
         raise InvalidInputError(
-            f"{count:,.10g} distributions are asked for, and {_MOST:,} fit into memory: choose fewer epochs with at=, "
-            "or give fewer curves at once."
+            f"{count:,.10g} distributions are requested, but only {_MOST:,} fit into memory: choose fewer epochs with "
+            "at=, or give fewer curves at once."
         )
 
 
 def _check(one: Prepared, made: CurvePredictor, named: str | CurvePredictor) -> None:
-    """Raise where a curve has too few values, or has gone where no forecast follows."""
+    """Raise InvalidInputError if a curve has too few values, or its last value is outside the range of forecasts."""
     label = named if isinstance(named, str) else getattr(named, "label_", type(named).__name__)
     if len(one.context) < made.least:
         count = len(one.context)
         raise InvalidInputError(
-            f"a curve has {count} value{'s' * (count != 1)}, and {label} needs {made.least}: give more."
+            f"a curve has {count} value{'s' * (count != 1)}, but {label} needs {made.least}: give more."
         )
     if len(one.context) and not REACH[0] <= one.context.values[-1] <= REACH[1]:
         last, low, high = one.scale.metric(np.array([one.context.values[-1], *REACH]))
         raise InvalidInputError(
-            f"the last value {last:.4g} lies far outside of what forecasts reach, {min(low, high):.4g} to "
+            f"the last value {last:.4g} lies far outside the range of forecasts, {min(low, high):.4g} to "
             f"{max(low, high):.4g}: the training diverges, or the metric needs other bounds."
         )
 
 
 def _asked(epochs: Floats, values: Floats, axis: Axis, at: Floats | None) -> Floats:
-    """Epochs that are asked for, all of them later than the last value; steps where those are parts of epochs."""
+    """Return the requested epochs, all after the last value; in steps if values are given for parts of epochs."""
     horizon, step = axis.horizon, axis.step
     last = epochs[~np.isnan(values)][-1] if (~np.isnan(values)).any() else 0.0
-    if last >= horizon:  # not of the context, which may be thinned
+    if last >= horizon:  # compared without the context, which may be thinned
         raise InvalidInputError(
-            f"the horizon {horizon:g} is not after epoch {last:g}, the last one observed: give a later horizon."
+            f"the horizon {horizon:g} is not after the last observed epoch {last:g}: give a later horizon."
         )
     if at is None:
         _affordable((horizon - last) / step)
@@ -351,9 +351,9 @@ def _asked(epochs: Floats, values: Floats, axis: Axis, at: Floats | None) -> Flo
         later = np.arange(np.floor(last) + 1, np.floor(horizon) + 1)
         return later if len(later) else np.array([horizon])
     if not len(at) or not (np.isfinite(at).all() and (np.diff(at) > 0).all()):
-        raise InvalidInputError("at: give one epoch or more, increasing.")
+        raise InvalidInputError("at: give one epoch or more, in increasing order.")
     if at[0] <= last or at[-1] > horizon:
         raise InvalidInputError(
-            f"at: choose epochs after {last:g}, the last one observed, and up to the horizon {horizon:g}."
+            f"at: choose epochs after the last observed epoch {last:g}, and up to the horizon {horizon:g}."
         )
     return at

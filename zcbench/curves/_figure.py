@@ -1,4 +1,4 @@
-"""Runs and their forecasts as a figure."""
+"""Figures of runs and their forecasts."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ from zcbench._display import label
 from zcbench.curves._runs import RunForecast
 from zcbench.errors import InvalidInputError, MissingDependencyError
 
-#: panels of a figure
+#: largest number of panels of a figure
 MOST = 30
 _SUFFIXES = (".png", ".svg", ".pdf", ".jpg")
 
 
 def check_figure(name: str | None) -> None:
-    """Raise InvalidInputError before anything is computed, if the suffix says no kind of image."""
+    """Raise InvalidInputError before anything is computed if the suffix is not that of an image format."""
     if name is not None and Path(name).suffix.lower() not in _SUFFIXES:
-        raise InvalidInputError(f"{name!r} names no kind of image: let it end with one of {', '.join(_SUFFIXES)}.")
+        raise InvalidInputError(f"{name!r} is not an image's name: use one of the suffixes {', '.join(_SUFFIXES)}.")
 
 
 def draw_runs(runs: Sequence[RunForecast], path: Path, *, title: str = "", horizon: float) -> None:
     """Draw observed values, medians, and bands of 50 % and 90 %, a panel for each run.
 
     Args:
-        runs: those without a forecast are left out, and those beyond the first 30; the title says how many there are.
-        path: an image; its suffix says which kind.
-        title: of the figure.
+        runs: the runs; those without a forecast and those beyond the first 30 are omitted, and the title gives the
+            total.
+        path: an image file; its suffix determines the format.
+        title: title of the figure.
         horizon: the last epoch.
 
     Raises:
@@ -44,11 +45,11 @@ def draw_runs(runs: Sequence[RunForecast], path: Path, *, title: str = "", horiz
         raise MissingDependencyError("matplotlib", "plots", "a figure") from None
     from matplotlib.figure import Figure
 
-    matplotlib.rcParams["svg.hashsalt"] = "zcbench"  # the same figure is the same file
+    matplotlib.rcParams["svg.hashsalt"] = "zcbench"  # makes files of equal figures equal
     every = [run for run in runs if len(run.epochs)]
     shown = every[:MOST]
     if not shown:
-        raise InvalidInputError("no run has a forecast that could be drawn.")
+        raise InvalidInputError("no run has a forecast to draw.")
     across = min(3, len(shown))
     down = math.ceil(len(shown) / across)
     width, height = (6.4, 4.2) if len(shown) == 1 else (4.0 * across, 2.9 * down)
@@ -62,13 +63,13 @@ def draw_runs(runs: Sequence[RunForecast], path: Path, *, title: str = "", horiz
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=8, frameon=False)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph")  # a box stands for what the font lacks
+        warnings.filterwarnings("ignore", "Glyph")  # characters that are not in the font are drawn as boxes
         figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None, dpi=130)
 
 
 def _draw(axis: Any, run: RunForecast, horizon: float) -> None:
     epochs, values = run.seen
-    # The bands begin at the last value, from which they open.
+    # The bands begin at the last value.
     later = np.concatenate([epochs[-1:], run.epochs])
     bound = {p: np.concatenate([values[-1:], q]) for p, q in run.quantiles.items()}
     axis.fill_between(later, bound[0.05], bound[0.95], color="#c6dbef", lw=0, label="90 %")

@@ -1,4 +1,4 @@
-"""Distributions of later values: binned, mixtures of normal distributions, mixtures of both."""
+"""Distributions of later values: binned distributions, mixtures of normal distributions, and mixtures of forecasts."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from numpy.typing import NDArray
 
 from zcbench.curves._context import Floats
 
-#: halvings of an interval in which a quantile lies
+#: halvings of the interval that contains a quantile
 _HALVINGS = 60
-#: distributions that are drawn from at once
+#: number of distributions from which samples are drawn at once
 _AT_ONCE = 20_000
-#: quantiles between which an integral over a distribution is computed piece by piece
+#: quantiles between which an integral over a distribution is computed piecewise
 _LEVELS = (1e-4, 0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99, 1 - 1e-4)
-#: mixtures of more normal distributions than this have no closed form that is worth its time
+#: mixtures with more normal distributions than this are integrated numerically, because the closed form is slower
 _PAIRS = 128
 
 
 class Forecast(ABC):
-    """One distribution for each curve and each time that was asked for, an array of shape ``(curves, times)``."""
+    """One distribution for each curve and each requested time, an array of shape ``(curves, times)``."""
 
     @property
     @abstractmethod
@@ -32,38 +32,38 @@ class Forecast(ABC):
 
     @abstractmethod
     def mean(self) -> Floats:
-        """Expected values ``(curves, times)``."""
+        """Return expected values ``(curves, times)``."""
 
     @abstractmethod
     def cdf(self, values: Floats) -> Floats:
-        """Probability of at most so much, for values that are broadcast to ``(curves, times)``."""
+        """Return the probability of at most each value, for values that are broadcast to ``(curves, times)``."""
 
     @abstractmethod
     def log_density(self, values: Floats) -> Floats:
-        """Log-density in nats, for values that are broadcast to ``(curves, times)``; -inf where there is none."""
+        """Return log-densities (nats) of values broadcast to ``(curves, times)``; -inf if the density is 0."""
 
     @abstractmethod
     def support(self) -> tuple[Floats, Floats]:
-        """Bounds ``(curves, times)`` between which all but a billionth of the probability lies."""
+        """Return bounds ``(curves, times)`` that contain all but a billionth of the probability."""
 
     @abstractmethod
     def affine(self, offset: Floats, factor: Floats) -> Forecast:
-        """Distributions of offset + factor · y, with one offset and one factor for each curve ``(curves, 1)``."""
+        """Return distributions of offset + factor · y, with one offset and one factor per curve ``(curves, 1)``."""
 
     @abstractmethod
     def rows(self, chosen: NDArray[np.intp] | slice) -> Forecast:
-        """The same of some curves."""
+        """Return the forecast of some curves."""
 
     @abstractmethod
     def first(self, times: int) -> Forecast:
-        """The same at the first so many times."""
+        """Return the forecast at the first ``times`` times."""
 
     def quantile(self, probability: float) -> Floats:
-        """Values below which so much of the probability lies ``(curves, times)``, to a billionth of the support."""
+        """Return quantiles of a probability ``(curves, times)``, accurate to a billionth of the support."""
         return self._quantiles(np.full(self.shape, probability))
 
     def sample(self, rng: np.random.Generator, count: int) -> Floats:
-        """Draw from each distribution by itself ``(count, curves, times)``."""
+        """Draw from each distribution independently ``(count, curves, times)``."""
         shares = rng.random((count, *self.shape))
         curves, times = self.shape
         most = max(1, _AT_ONCE // max(1, curves * times))
@@ -75,7 +75,7 @@ class Forecast(ABC):
         return np.concatenate(found)
 
     def _quantiles(self, probabilities: Floats, halvings: int = _HALVINGS) -> Floats:
-        """One quantile for each distribution."""
+        """Return one quantile for each distribution."""
         low, high = (np.array(bound, dtype=np.float64) for bound in self.support())
         for _ in range(halvings):
             middle = (low + high) / 2
@@ -85,14 +85,14 @@ class Forecast(ABC):
         return found
 
     def _inner(self, halvings: int = 25) -> list[Floats]:
-        """Some quantiles, roughly: integrals are computed piece by piece between them."""
+        """Return some approximate quantiles, between which integrals are computed piecewise."""
         return [self._quantiles(np.full(self.shape, level), halvings) for level in _LEVELS]
 
     def crps(self, values: Floats) -> Floats:
-        """Continuous ranked probability score ``(curves, times)``, in the metric's units; less is better.
+        """Return the continuous ranked probability score ``(curves, times)``, in the metric's units; lower is better.
 
-        ∫ (F(x) - 1[x ≥ y])² dx, where it has no closed form by Gauss and Legendre's rule between y, the bounds of the
-        support and some quantiles, so that narrow parts are resolved as well as wide ones.
+        It is ∫ (F(x) - 1[x ≥ y])² dx. Without a closed form it is computed by the Gauss-Legendre rule between y, the
+        bounds of the support and some quantiles, so that narrow parts are resolved as well as wide ones.
 
         Source: T. Gneiting and A. E. Raftery, "Strictly Proper Scoring Rules, Prediction, and Estimation", Journal of
         the American Statistical Association 2007, section 4.2.
@@ -115,7 +115,7 @@ class Binned(Forecast):
 
     Attributes:
         edges: ``(curves, times, bins + 1)``, increasing; or ``(curves, 1, bins + 1)``, the same for all times.
-        probabilities: ``(curves, times, bins)``, of sum one.
+        probabilities: ``(curves, times, bins)``, with sum one.
     """
 
     edges: Floats
@@ -127,12 +127,12 @@ class Binned(Forecast):
         return (self.probabilities.shape[0], self.probabilities.shape[1])
 
     def mean(self) -> Floats:
-        """Middles of bins, weighted."""
+        """Return the weighted mean of the bins' centres."""
         found: Floats = (self.probabilities * (self.edges[..., 1:] + self.edges[..., :-1]) / 2).sum(-1)
         return found
 
     def _below(self) -> Floats:
-        """Probability below each edge ``(curves, times, bins + 1)``."""
+        """Return the probability below each edge ``(curves, times, bins + 1)``."""
         below = np.zeros((*self.shape, self.probabilities.shape[-1] + 1))
         np.cumsum(self.probabilities, -1, out=below[..., 1:])
         return below
@@ -141,32 +141,30 @@ class Binned(Forecast):
         y = np.broadcast_to(np.asarray(values, dtype=np.float64), self.shape)
         inner = self.edges[..., 1:-1]
         which = (inner <= y[..., None]).sum(-1)
-        # The last edge belongs to the last bin that has a width: accuracies of exactly 1 are possible.
+        # The last edge belongs to the last bin with a positive width, because accuracies of exactly 1 are possible.
         return y, np.where(y >= self.edges[..., -1], (inner < y[..., None]).sum(-1), which)
 
     def cdf(self, values: Floats) -> Floats:
-        """Whole bins below, and a share of the bin itself."""
+        """Add the bins below a value and a share of its own bin."""
         y, which = self._bin(values)
         below = self._below()
         left, right = self._of(self.edges, which), self._of(self.edges, which + 1)
-        width = right - left  # a bin that was cut away has none
+        width = right - left  # a truncated bin may have the width 0
         share = np.clip((y - left) / np.where(width > 0, width, 1.0), 0, 1)
         found: Floats = self._of(below, which) + share * self._of(self.probabilities, which)
         return np.minimum(found, 1.0)
 
     def log_density(self, values: Floats) -> Floats:
-        """Probability of the bin by its width."""
+        """Divide the probability of the bin by its width."""
         y, which = self._bin(values)
         left, right = self._of(self.edges, which), self._of(self.edges, which + 1)
-        with np.errstate(
-            divide="ignore", invalid="ignore"
-        ):  # a bin that was cut away has neither width nor probability
+        with np.errstate(divide="ignore", invalid="ignore"):  # a truncated bin may have neither width nor probability
             found = np.log(self._of(self.probabilities, which) / (right - left))
         found = np.where((y < left) | (y > right) | (right <= left), -np.inf, found)
         return np.where(np.isnan(y), np.nan, found)
 
     def _quantiles(self, probabilities: Floats, halvings: int = _HALVINGS) -> Floats:
-        """The same in closed form: the bin, and as large a share of it as is wanting."""
+        """Return quantiles in closed form: the bin and the required share of it."""
         below = self._below()
         which = np.minimum((below[..., 1:] < np.asarray(probabilities)[..., None]).sum(-1), below.shape[-1] - 2)
         held = self._of(self.probabilities, which)
@@ -177,7 +175,7 @@ class Binned(Forecast):
         return np.where(np.isnan(below[..., -1]), np.nan, found)
 
     def crps(self, values: Floats) -> Floats:
-        """The same in closed form: the distribution is linear in each bin, and in the two parts of the value's own."""
+        """Return the score in closed form: the distribution is linear in each bin, and on both sides of the value."""
         y = np.broadcast_to(np.asarray(values, dtype=np.float64), self.shape)
         at = self.cdf(y)
         after = self.probabilities.cumsum(-1)
@@ -197,11 +195,11 @@ class Binned(Forecast):
         return np.take_along_axis(whole, which[..., None], -1)[..., 0]
 
     def support(self) -> tuple[Floats, Floats]:
-        """The outer edges."""
+        """Return the outer edges."""
         return np.broadcast_to(self.edges[..., 0], self.shape), np.broadcast_to(self.edges[..., -1], self.shape)
 
     def affine(self, offset: Floats, factor: Floats) -> Binned:
-        """Move the edges; turn the bins round where the factor is negative."""
+        """Transform the edges; reverse the bins if the factor is negative."""
         edges = offset[..., None] + factor[..., None] * self.edges
         turned = factor[..., None] < 0
         return Binned(
@@ -210,26 +208,26 @@ class Binned(Forecast):
         )
 
     def rows(self, chosen: NDArray[np.intp] | slice) -> Binned:
-        """The same of some curves."""
+        """Return the forecast of some curves."""
         return Binned(self.edges[chosen], self.probabilities[chosen])
 
     def first(self, times: int) -> Binned:
-        """The same at the first so many times."""
+        """Return the forecast at the first ``times`` times."""
         return Binned(self.edges[:, :times], self.probabilities[:, :times])
 
     def within(self, low: float, high: float) -> Binned:
-        """The same, known to lie in [low, high]: bins are cut there, and what they held goes to the others.
+        """Condition on values in [low, high]: bins are truncated, and the probabilities of the others are rescaled.
 
-        Without it, a bin far out holds a thousandth of the probability and half of the mean.
+        Without it, a distant bin contains a thousandth of the probability and contributes half of the mean.
         """
         edges = np.clip(self.edges, low, high)
         width = np.diff(edges)
-        before = np.diff(self.edges)  # 0 where a bin was cut away before
+        before = np.diff(self.edges)  # 0 for a bin that was truncated before
         probabilities = self.probabilities * (width / np.where(before > 0, before, np.inf))
         total = probabilities.sum(-1, keepdims=True)
         if (total > 0).all():
             return Binned(edges, probabilities / total)
-        uniform = width / (high - low)  # all that was forecast lies outside: nothing is known
+        uniform = width / (high - low)  # the whole forecast lies outside, so that nothing is known
         uniform = np.where(np.isnan(total), np.nan, uniform)
         return Binned(edges, np.where(total > 0, probabilities / np.where(total > 0, total, 1), uniform))
 
@@ -239,9 +237,9 @@ class Normals(Forecast):
     """Mixtures of normal distributions.
 
     Attributes:
-        weights: ``(curves, times, parts)``, of sum one.
+        weights: ``(curves, times, parts)``, with sum one.
         means: ``(curves, times, parts)``.
-        spreads: standard deviations ``(curves, times, parts)``, above zero.
+        spreads: standard deviations ``(curves, times, parts)``, positive.
     """
 
     weights: Floats
@@ -250,7 +248,7 @@ class Normals(Forecast):
 
     @classmethod
     def single(cls, means: Floats, spreads: Floats) -> Normals:
-        """One normal distribution each, from means and standard deviations ``(curves, times)``."""
+        """Make one normal distribution each, from means and standard deviations ``(curves, times)``."""
         return cls(np.ones((*means.shape, 1)), means[..., None], np.broadcast_to(spreads, means.shape)[..., None])
 
     @property
@@ -259,7 +257,7 @@ class Normals(Forecast):
         return (self.means.shape[0], self.means.shape[1])
 
     def mean(self) -> Floats:
-        """Weighted means."""
+        """Return the weighted means."""
         found: Floats = (self.weights * self.means).sum(-1)
         return found
 
@@ -269,14 +267,14 @@ class Normals(Forecast):
         return found
 
     def cdf(self, values: Floats) -> Floats:
-        """Weighted cumulative probabilities."""
+        """Return the weighted cumulative probabilities."""
         from scipy.special import ndtr
 
         found: Floats = (self.weights * ndtr(self._z(values))).sum(-1)
         return found
 
     def log_density(self, values: Floats) -> Floats:
-        """The log of the weighted densities, without overflow."""
+        """Return the logarithm of the weighted densities, without overflow."""
         from scipy.special import logsumexp
 
         with np.errstate(divide="ignore"):
@@ -285,7 +283,7 @@ class Normals(Forecast):
         return found
 
     def crps(self, values: Floats) -> Floats:
-        """The same, of mixtures with few parts in closed form: E|X - y| - E|X - X'| / 2."""
+        """Return the score; for mixtures with few parts in closed form: E|X - y| - E|X - X'| / 2."""
         from scipy.special import ndtr
 
         if self.means.shape[-1] > _PAIRS:
@@ -308,30 +306,30 @@ class Normals(Forecast):
         return found
 
     def support(self) -> tuple[Floats, Floats]:
-        """Seven standard deviations beyond the outermost part."""
+        """Return the bounds seven standard deviations beyond the outermost part."""
         return (self.means - 7 * self.spreads).min(-1), (self.means + 7 * self.spreads).max(-1)
 
     def affine(self, offset: Floats, factor: Floats) -> Normals:
-        """Move means, stretch spreads."""
+        """Transform means and standard deviations."""
         moved = offset[..., None] + factor[..., None] * self.means
         return Normals(self.weights, moved, np.abs(factor[..., None]) * self.spreads)
 
     def rows(self, chosen: NDArray[np.intp] | slice) -> Normals:
-        """The same of some curves."""
+        """Return the forecast of some curves."""
         return Normals(self.weights[chosen], self.means[chosen], self.spreads[chosen])
 
     def first(self, times: int) -> Normals:
-        """The same at the first so many times."""
+        """Return the forecast at the first ``times`` times."""
         return Normals(self.weights[:, :times], self.means[:, :times], self.spreads[:, :times])
 
 
 @dataclass(frozen=True)
 class Mixture(Forecast):
-    """Other forecasts, weighted.
+    """A weighted mixture of other forecasts.
 
     Attributes:
         parts: forecasts of one shape.
-        weights: ``(curves, parts)``, of sum one.
+        weights: ``(curves, parts)``, with sum one.
     """
 
     parts: Sequence[Forecast]
@@ -349,15 +347,15 @@ class Mixture(Forecast):
         return found
 
     def mean(self) -> Floats:
-        """Weighted means."""
+        """Return the weighted means."""
         return self._weighted([part.mean() for part in self.parts])
 
     def cdf(self, values: Floats) -> Floats:
-        """Weighted cumulative probabilities."""
+        """Return the weighted cumulative probabilities."""
         return self._weighted([part.cdf(values) for part in self.parts])
 
     def log_density(self, values: Floats) -> Floats:
-        """The log of the weighted densities."""
+        """Return the logarithm of the weighted densities."""
         from scipy.special import logsumexp
 
         each = np.stack([part.log_density(values) for part in self.parts], -1)
@@ -365,10 +363,10 @@ class Mixture(Forecast):
         return found
 
     def crps(self, values: Floats) -> Floats:
-        """The same; of binned parts in closed form.
+        """Return the score; for binned parts in closed form.
 
-        That of a mixture is the weighted mean of its parts' minus, for each pair, the product of the weights times
-        ∫ (F - G)² dx, as the square of a mean is the mean of squares minus the variance.
+        The score of a mixture is the weighted mean of its parts' scores minus, for each pair, the product of the
+        weights times ∫ (F - G)² dx, because the square of a mean is the mean of squares minus the variance.
         """
         parts = [part for part in self.parts if isinstance(part, Binned)]
         if len(parts) < len(self.parts):
@@ -376,31 +374,31 @@ class Mixture(Forecast):
         total = self._weighted([part.crps(values) for part in parts])
         for one, other in itertools.combinations(range(len(parts)), 2):
             weights = self.weights[:, [one]] * self.weights[:, [other]]
-            # Where one part has all of the weight, nothing is to be computed.
+            # If one part has the whole weight, there is nothing to compute.
             rows = np.flatnonzero(weights[:, 0] > 0)
             total[rows] -= weights[rows] * _apart(parts[one].rows(rows), parts[other].rows(rows))
         return total
 
     def support(self) -> tuple[Floats, Floats]:
-        """The widest of the parts'."""
+        """Return the widest bounds of the parts."""
         bounds = [part.support() for part in self.parts]
         return np.min([low for low, _ in bounds], 0), np.max([high for _, high in bounds], 0)
 
     def affine(self, offset: Floats, factor: Floats) -> Mixture:
-        """Each part moved."""
+        """Transform each part."""
         return Mixture([part.affine(offset, factor) for part in self.parts], self.weights)
 
     def rows(self, chosen: NDArray[np.intp] | slice) -> Mixture:
-        """The same of some curves."""
+        """Return the forecast of some curves."""
         return Mixture([part.rows(chosen) for part in self.parts], self.weights[chosen])
 
     def first(self, times: int) -> Mixture:
-        """The same at the first so many times."""
+        """Return the forecast at the first ``times`` times."""
         return Mixture([part.first(times) for part in self.parts], self.weights)
 
 
 def _apart(first: Binned, second: Binned) -> Floats:
-    """∫ (F - G)² dx ``(curves, times)``: between the edges of both, both are linear."""
+    """Compute ∫ (F - G)² dx ``(curves, times)``; F and G are linear between the edges of both."""
     found = np.zeros(first.shape)
     edges = [np.broadcast_to(part.edges, (*part.shape, part.edges.shape[-1])) for part in (first, second)]
     below = [np.pad(part.probabilities.cumsum(-1), ((0, 0), (0, 0), (1, 0))) for part in (first, second)]

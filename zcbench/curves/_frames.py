@@ -1,8 +1,9 @@
-"""The frame in which a network sees a curve: where its prefix ends, how far it moves from epoch to epoch.
+"""The frame of a curve in a network's input: centre and scale of a prefix.
 
-A prefix y_1 … y_i has a centre c_i (mean of its last five values) and a scale s_i (how much neighbouring values
-differ). Forecasts are binned in units of s_i from c_i, so that the bins are fine where the curve has settled and coarse
-where it has not. Everything here is float32 and exact to rounding; the network behind it may compute with fewer digits.
+A prefix y_1 … y_i has a centre c_i (mean of its last five values) and a scale s_i (typical difference between
+neighbouring values). Forecasts are binned in units of s_i from c_i, so that bins are fine if the curve has converged
+and coarse if it has not. The computations here are in float32 and exact to rounding; the network may use lower
+precision.
 """
 
 from __future__ import annotations
@@ -10,27 +11,27 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-#: epochs of a context at most, with the empty prefix
+#: largest number of epochs of a context, including the empty prefix
 LONGEST = 128
-#: below this, in units of the whole range, differences are not resolved
+#: differences below this, in units of the whole range, are not resolved
 FLOOR = 5e-4
-#: windows, in observed epochs, of the means and spreads that a network is told
+#: windows, in observed epochs, of the means and spreads in a network's input
 WINDOWS = (2, 5, 15, 50)
-#: the frame of an empty prefix, and the scale of one value alone
+#: centre and scale of an empty prefix, and scale of a single value
 EMPTY_CENTRE, EMPTY_SCALE, FIRST_SCALE = 0.5, 0.3, 0.1
-#: numbers of a token
+#: number of features of a token
 FEATURES = 4 + 8 + 1 + 3 * len(WINDOWS) + 5
 
-#: windows over which sums are needed; the scale is of ten
+#: windows over which sums are needed; the scale uses a window of ten
 _SUMMED = (*WINDOWS, 10)
 _WAVES = (3.0, 6.0, 12.0, 24.0)
 
 
 class Frames:
-    """Sums over windows of all prefixes, and what follows from them.
+    """Sums over windows of all prefixes, and the frames computed from them.
 
     Attributes:
-        centres: ``(curves, epochs + 1)``; the first is of the empty prefix.
+        centres: ``(curves, epochs + 1)``; the first is that of the empty prefix.
         scales: ``(curves, epochs + 1)``.
     """
 
@@ -38,7 +39,7 @@ class Frames:
         self.values = values
         self.step = torch.diff(values, prepend=values[:, :1])
         moments = torch.stack([values, self.step, self.step.square()], 1)
-        # In float64: differences of long sums lose digits.
+        # In float64, because differences of long sums lose digits.
         late = moments.double().cumsum(-1)
         longest, length = max(_SUMMED), values.shape[-1]
         early = torch.nn.functional.pad(late, (longest, 0)).unfold(-1, length, 1)
@@ -55,14 +56,14 @@ class Frames:
         self.scales = torch.cat([first[:, 1:], scale], 1)
 
     def tokens(self, times: Tensor, ends: Tensor) -> Tensor:
-        """What the network is told of each prefix, from its last value back.
+        """Return the network's input for each prefix.
 
         Args:
             times: ``(curves, epochs)``, on the grid from 1 to 100.
             ends: the last epoch of each training ``(curves,)``, on the same grid.
 
         Returns:
-            ``(curves, epochs + 1, FEATURES)``; the first is of the empty prefix.
+            ``(curves, epochs + 1, FEATURES)``; the first is that of the empty prefix.
         """
         values, several = self.values[:, None], len(WINDOWS)
         centre, scale = self.centres[:, None, 1:], self.scales[:, None, 1:]

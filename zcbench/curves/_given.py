@@ -1,4 +1,4 @@
-"""What users give as curves, epochs and levels: lists, arrays, tensors, masked arrays, series."""
+"""Reads curves, epochs and levels from the user's lists, arrays, tensors, masked arrays and series."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from zcbench._arguments import shown
 from zcbench.curves._context import Floats
 from zcbench.errors import InvalidInputError
 
-#: what numpy and strangers' numbers raise
+#: exceptions of numpy and of user-defined numbers
 _ERRORS = (TypeError, ValueError, OverflowError, RuntimeError)
 
 
 def series(what: str, value: object) -> Floats:
-    """Numbers of one curve ``(n,)``; None, and what a mask hides, is nan.
+    """Return the numbers of one curve ``(n,)``; None and masked values become nan.
 
     Raises:
-        InvalidInputError: these are no numbers in one row.
+        InvalidInputError: the value is not one row of numbers.
     """
     given = _plain(value)
     try:
@@ -36,10 +36,10 @@ def series(what: str, value: object) -> Floats:
 
 
 def rows(what: str, value: object) -> list[Floats] | None:
-    """Numbers of several curves, or None where one curve is given.
+    """Return the numbers of several curves, or None if one curve is given.
 
     Raises:
-        InvalidInputError: these are neither numbers nor rows of numbers.
+        InvalidInputError: the value contains neither numbers nor rows of numbers.
     """
     given = _plain(value)
     if isinstance(given, np.ndarray):
@@ -59,10 +59,10 @@ def rows(what: str, value: object) -> list[Floats] | None:
 
 
 def levels(what: str, value: object, count: int) -> Floats:
-    """One number, or one for each of ``count`` epochs, as an array that has one axis or none.
+    """Return one number, or one for each of ``count`` epochs, as an array with at most one axis.
 
     Raises:
-        InvalidInputError: it is neither; infinities and nan are taken.
+        InvalidInputError: the value is neither; infinities and nan are accepted.
     """
     given = _plain(value)
     try:
@@ -85,7 +85,7 @@ def _nested(value: object) -> bool:
 
 
 def _plain(value: object) -> Any:
-    """An array, a list or what it was; a tensor is taken off its graph and its device."""
+    """Return an array, a list or the value itself; a tensor is detached and moved to the CPU."""
     if hasattr(value, "detach") and hasattr(value, "cpu"):
         value = value.detach().cpu()
         return np.asarray(value.double().numpy() if hasattr(value, "double") else value)
@@ -101,7 +101,7 @@ def _plain(value: object) -> Any:
 
 
 def _array(given: Any) -> Floats:
-    """Numbers as they are; None is nan. TypeError for texts and complex numbers."""
+    """Return numbers as an array, with nan for None; raise TypeError for texts and complex numbers."""
     if isinstance(given, list):
         return np.array([_number(one) for one in given], dtype=np.float64)
     if isinstance(given, np.ndarray):

@@ -1,4 +1,4 @@
-"""How good forecasts were, once the rest of each curve is known."""
+"""Evaluates forecasts when the rest of each curve is known."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import numpy as np
 from zcbench.curves._context import Floats
 from zcbench.curves._forecast import Forecast
 
-#: shares of the probability whose central intervals are counted
+#: shares of the probability for which the coverage of central intervals is computed
 SHARES = (0.5, 0.9)
 
 
 @dataclass(frozen=True)
 class Judged:
-    """Figures of each curve, means over its later values that were observed, in the metric's units.
+    """Scores of each curve: means over its later observed values, in the metric's units.
 
     Attributes:
-        log_density: nats a value ``(curves,)``; -inf where a value was held to be impossible.
-        impossible: how many values were ``(curves,)``.
+        log_density: nats per value ``(curves,)``; -inf if a value had the density 0.
+        impossible: number of values with the density 0 ``(curves,)``.
         squared: squared error of the mean ``(curves,)``.
         crps: continuous ranked probability score ``(curves,)``.
-        covered: by share, how many of the values the central interval held ``(curves,)``.
-        predicted: mean for the last observed value ``(curves,)``.
+        covered: by share, fraction of the values in the central interval ``(curves,)``.
+        predicted: predicted mean of the last observed value ``(curves,)``.
         true: that value ``(curves,)``.
     """
 
@@ -37,15 +37,15 @@ class Judged:
 
 
 def judged(forecast: Forecast, observed: Floats, *, spread: bool = True) -> Judged:
-    """Compare forecasts with what was observed.
+    """Compare forecasts with observations.
 
     Args:
         forecast: of shape ``(curves, times)``.
-        observed: ``(curves, times)``, nan where nothing was; each row has a value.
-        spread: whether distributions are judged; if not, means alone are, and the others are nan.
+        observed: ``(curves, times)``, nan where there is no observation; each row has a value.
+        spread: whether distributions are evaluated; if not, only means are, and the other scores are nan.
 
     Returns:
-        Figures; one that is nan in spite of ``spread`` comes of a forecast that is.
+        Scores; if one is nan in spite of ``spread``, the forecast was nan.
     """
     there = np.isfinite(observed)
     count = there.sum(1)

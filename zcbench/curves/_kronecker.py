@@ -1,15 +1,15 @@
-"""Gaussian processes on curves x times: a Kronecker structure of which only a part is observed, solved exactly.
+"""Gaussian processes on curves x times: a partly observed Kronecker structure, solved exactly.
 
 Curve i at time t is y_i(t) = g(t) + λ_i (h_i(t) + ε) with
 
     cov(g(t), g(t')) = A(t, t'),   cov(h_i(t), h_j(t')) = C_ij B(t, t'),   C = Φ Φᵀ + diag(d),
 
-so that the covariance of all values on a grid is 11ᵀ ⊗ A + ΛCΛ ⊗ B, and that of what was observed is a projection of
-it, plus noise (a latent Kronecker structure: J. A. Lin, S. Ament, M. Balandat and E. Bakshy, arXiv:2410.09239).
-The paper solves with it by conjugate gradients. Here the part that curves share has few dimensions, one for each time
-of the grid and each column of Φ, so Woodbury's identity gives the exact solution, its marginal variances and the
-determinant at a cost that is linear in the number of curves (C. E. Rasmussen and C. K. I. Williams, "Gaussian Processes
-for Machine Learning", 2006, appendix A.3).
+so that the covariance of all values on a grid is 11ᵀ ⊗ A + ΛCΛ ⊗ B. The covariance of the observed values is a
+projection of it plus noise (a latent Kronecker structure: J. A. Lin, S. Ament, M. Balandat and E. Bakshy,
+arXiv:2410.09239). The paper solves linear systems by conjugate gradients. Here the part that curves share has few
+dimensions, one for each time of the grid and each column of Φ. Therefore Woodbury's identity gives the exact solution,
+its marginal variances and the determinant at a cost that is linear in the number of curves (C. E. Rasmussen and C. K.
+I. Williams, "Gaussian Processes for Machine Learning", 2006, appendix A.3).
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-#: added to diagonals, as a share of their mean
+#: added to diagonals, relative to their mean
 _JITTER = 1e-9
-#: curves whose forecasts are computed at once
+#: number of curves whose forecasts are computed at once
 _AT_ONCE = 32
 
 Covariance = Callable[[Tensor, Tensor], Tensor]
@@ -34,11 +34,11 @@ class Process:
 
     Attributes:
         shared: A, from times ``(..., n)`` and ``(..., m)`` to ``(..., n, m)``.
-        own: B, alike.
+        own: B, with the same shapes.
         noise: variance of the noise, from times ``(..., n)`` to the same shape.
-        columns: Φ ``(curves, columns)``; there may be none.
-        alone: d ``(curves,)``, above 0.
-        scales: λ ``(curves,)``, above 0.
+        columns: Φ ``(curves, columns)``; there may be no column.
+        alone: d ``(curves,)``, positive.
+        scales: λ ``(curves,)``, positive.
     """
 
     shared: Covariance
@@ -54,9 +54,9 @@ class Grid:
     """Observed values.
 
     Attributes:
-        times: of the grid ``(times,)``.
+        times: times of the grid ``(times,)``.
         values: ``(curves, times)``; 0 where nothing was observed.
-        seen: where something was ``(curves, times)``, bool.
+        seen: where a value was observed ``(curves, times)``, bool.
     """
 
     times: Tensor
@@ -65,17 +65,17 @@ class Grid:
 
 
 class Conditioned:
-    """A prior, conditioned on what was observed.
+    """A prior, conditioned on observed values.
 
     Attributes:
-        log_likelihood: of the observed values, nats.
+        log_likelihood: log-likelihood of the observed values, nats.
     """
 
     def __init__(self, process: Process, grid: Grid) -> None:
         self.process, self.grid = process, grid
         seen = grid.seen.to(grid.values.dtype)
         size = len(grid.times)
-        # Curves that were observed at the same times, and have the same share of their own, share a matrix.
+        # Curves that were observed at the same times and have the same d and λ share a matrix.
         kinds = torch.stack([process.alone.detach(), process.scales], 1)
         keys, group = torch.unique(torch.cat([seen, kinds], 1), dim=0, return_inverse=True)
         first = torch.full((len(keys),), len(group), dtype=torch.long)
@@ -111,13 +111,13 @@ class Conditioned:
         self.log_likelihood: Tensor = -0.5 * fit - logs - 0.5 * count * torch.log(torch.tensor(2 * torch.pi))
 
     def common(self) -> Tensor:
-        """Mean of g at the times of the grid ``(times,)``."""
+        """Return the mean of g at the times of the grid ``(times,)``."""
         size = len(self.grid.times)
         found: Tensor = self._root_shared @ self._factor[:size]
         return found
 
     def distances(self) -> Tensor:
-        """Squared Mahalanobis distances of curves from the common one, by the covariance of h_i + ε ``(curves,)``."""
+        """Return squared Mahalanobis distances ``(curves,)`` from the mean of g, by the covariance of h_i + ε."""
         grid = self.grid
         covariance = self.process.own(grid.times, grid.times) + torch.diag(self.process.noise(grid.times))
         gaps = (grid.values - self.common()) * grid.seen
@@ -132,11 +132,11 @@ class Conditioned:
         return found
 
     def forecast(self, curves: Tensor, asked: Tensor) -> tuple[Tensor, Tensor]:
-        """Means and variances of what would be observed, noise included.
+        """Return means and variances of future observations, including noise.
 
         Args:
             curves: numbers of some curves ``(n,)``.
-            asked: times ``(n, times)``, of the grid or not.
+            asked: times ``(n, times)``, on the grid or not.
 
         Returns:
             Two tensors ``(n, times)``.
@@ -155,7 +155,7 @@ class Conditioned:
         mine = (scales.square() * process.alone[curves][:, None])[..., None]
         columns = scales * process.columns[curves]
         known = self.grid.seen[curves][:, :, None]
-        # Given g and the columns' processes, a curve's own part follows from its own values alone.
+        # Given g and the columns' processes, a curve's own part depends only on its own values.
         of_own = mine * own * known
         solved = torch.cholesky_solve(of_own, self._roots[self._group[curves]]) * known
         white_shared = torch.linalg.solve_triangular(self._root_shared, shared, upper=False)
@@ -176,12 +176,12 @@ class Conditioned:
 
 
 def _at(covariance: Covariance, times: Tensor) -> Tensor:
-    """Variances at times ``(n, times)``."""
+    """Return variances at times ``(n, times)``."""
     return covariance(times[..., None], times[..., None])[..., 0, 0]
 
 
 def _root(matrix: Tensor) -> Tensor:
-    """Cholesky's root of a covariance, which may be singular to rounding."""
+    """Return the Cholesky factor of a covariance, which may be singular to rounding."""
     size = matrix.diagonal().mean().detach()
     found: Tensor = torch.linalg.cholesky(matrix + _JITTER * size * torch.eye(len(matrix), dtype=matrix.dtype))
     return found

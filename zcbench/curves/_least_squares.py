@@ -1,4 +1,4 @@
-"""Least squares of many curves at once: Levenberg-Marquardt within bounds, from several starts."""
+"""Least squares for many curves at once: Levenberg-Marquardt within bounds, from several starts."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import numpy as np
 from zcbench.curves._context import GRID, Context, Floats
 from zcbench.curves.families import FAMILIES
 
-#: candidates for starts, in as many groups as there are starts, and their seed
+#: number of candidates for starts, in as many groups as there are starts, and their seed
 _CANDIDATES, _SEED = 512, 20_150_725
-#: steps of the search, damping of the first, and the change of a coordinate that counts as none
+#: largest number of steps, first damping, and largest change of a coordinate that counts as none
 _STEPS, _DAMPING, _STILL = 60, 1e-2, 1e-5
-#: coordinates end here: a parameter then is within 1/3000 of its range of a bound
+#: limit of coordinates, at which a parameter is within 1/3000 of its range of a bound
 _EDGE = 8.0
-#: what residuals are worth that are not finite
+#: residuals that are not finite are replaced by this
 _FAR = 1e3
 
 _ASYMPTOTE, _VALUE, _RATE, _SHAPE = (-0.25, 1.25, False), (-2.0, 2.0, False), (-7.0, 3.0, True), (-1.5, 1.5, True)
-#: bounds of each family's parameters; where the last entry is true, of their logarithms
+#: bounds of each family's parameters, or of their logarithms if the last entry is true
 BOUNDS: Mapping[str, tuple[tuple[float, float, bool], ...]] = {
     "pow3": (_ASYMPTOTE, _VALUE, (-5.0, 2.0, True)),
     "ilog2": ((-0.5, 2.0, False), (-1.5, 1.5, False)),
@@ -39,12 +39,12 @@ BOUNDS: Mapping[str, tuple[tuple[float, float, bool], ...]] = {
 
 @dataclass(frozen=True)
 class Curves:
-    """Contexts as arrays; shorter ones are filled up with points that weigh nothing.
+    """Contexts as arrays; shorter ones are padded with points of weight 0.
 
     Attributes:
         times: ``(curves, epochs)``.
         values: ``(curves, epochs)``.
-        real: 1 where there is a point, else 0 ``(curves, epochs)``.
+        real: 1 for a point, 0 for padding ``(curves, epochs)``.
     """
 
     times: Floats
@@ -53,7 +53,7 @@ class Curves:
 
     @classmethod
     def of(cls, contexts: Sequence[Context]) -> Curves:
-        """The arrays of contexts, each of one point at least."""
+        """Make the arrays of contexts, each with at least one point."""
         shape = (len(contexts), max(len(one) for one in contexts))
         times, values, real = np.ones(shape), np.zeros(shape), np.zeros(shape)
         for row, one in enumerate(contexts):
@@ -75,7 +75,7 @@ class Fit:
         family: its name.
         at: coordinates of the parameters ``(curves, parameters)``; see :func:`parameters`.
         squares: sums of squared residuals ``(curves,)``.
-        jacobian: derivatives of the values by coordinates ``(curves, epochs, parameters)``, 0 where there is no point.
+        jacobian: derivatives of the values by coordinates ``(curves, epochs, parameters)``, 0 for padding.
     """
 
     family: str
@@ -85,9 +85,9 @@ class Fit:
 
 
 def parameters(family: str, at: Floats) -> Floats:
-    """A family's parameters ``(count, p)`` from coordinates without bounds.
+    """Return a family's parameters ``(count, p)`` from unbounded coordinates.
 
-    A coordinate x puts a parameter, or its logarithm, at 1 / (1 + exp(-x)) of the way between its bounds.
+    A coordinate x maps a parameter, or its logarithm, to the fraction 1 / (1 + exp(-x)) between its bounds.
     """
     low, high = (np.array([bound[column] for bound in BOUNDS[family]]) for column in (0, 1))
     log = np.array([bound[2] for bound in BOUNDS[family]])
@@ -96,12 +96,12 @@ def parameters(family: str, at: Floats) -> Floats:
 
 
 def curves_of(family: str, at: Floats, times: Floats) -> Floats:
-    """Values ``(count, epochs)`` at coordinates ``(count, p)`` and times ``(count, epochs)``."""
+    """Return values ``(count, epochs)`` at coordinates ``(count, p)`` and times ``(count, epochs)``."""
     return FAMILIES[family](times, parameters(family, at))
 
 
 def slopes(family: str, at: Floats, times: Floats) -> tuple[Floats, Floats]:
-    """Values ``(count, epochs)``, and their derivatives by coordinates ``(count, epochs, p)``, by differences."""
+    """Return values ``(count, epochs)`` and their derivatives ``(count, epochs, p)``, by finite differences."""
     count, dimension = at.shape
     step = 1e-6
     moved = at[:, None] + np.concatenate([np.zeros((1, dimension)), step * np.eye(dimension)])
@@ -114,7 +114,7 @@ def slopes(family: str, at: Floats, times: Floats) -> tuple[Floats, Floats]:
 
 @cache
 def _candidates(family: str) -> tuple[Floats, Floats]:
-    """Coordinates from which a search may start ``(candidates, p)``, and their curves at times 1 … 100."""
+    """Return coordinates of possible starts ``(candidates, p)``, and their curves at times 1 … 100."""
     rng = np.random.default_rng([_SEED, list(BOUNDS).index(family)])
     share = rng.uniform(0.02, 0.98, (_CANDIDATES, len(BOUNDS[family])))
     at = np.log(share / (1 - share))
@@ -123,14 +123,14 @@ def _candidates(family: str) -> tuple[Floats, Floats]:
 
 
 def _begin(family: str, curves: Curves, starts: int) -> Floats:
-    """In each group of candidates the one that is nearest to a curve ``(curves, starts, p)``."""
+    """Return from each group of candidates the one nearest to a curve ``(curves, starts, p)``."""
     at, values = _candidates(family)
     column = np.clip(np.rint(curves.times).astype(int) - 1, 0, GRID - 1)
     weight, total = np.zeros((len(column), GRID)), np.zeros((len(column), GRID))
     row = np.arange(len(column))[:, None]
     np.add.at(weight, (row, column), curves.real)
     np.add.at(total, (row, column), curves.real * curves.values)
-    distance = weight @ (values**2).T - 2 * total @ values.T  # plus Σ y², which is the same for all of them
+    distance = weight @ (values**2).T - 2 * total @ values.T  # without Σ y², which is the same for all of them
     size = _CANDIDATES // starts
     groups = distance[:, : starts * size].reshape(len(column), starts, size)
     found: Floats = at[groups.argmin(2) + np.arange(starts) * size]
@@ -138,9 +138,9 @@ def _begin(family: str, curves: Curves, starts: int) -> Floats:
 
 
 def _minimum(family: str, at: Floats, curves: Curves) -> tuple[Floats, Floats]:
-    """Coordinates of a local minimum of the sum of squares from each start, and that sum.
+    """Return coordinates of a local minimum of the sum of squares from each start, and that sum.
 
-    Levenberg-Marquardt with Marquardt's scaling; a start rests once a step moves it by next to nothing.
+    It is Levenberg-Marquardt with Marquardt's scaling; a start stops when a step hardly moves it.
 
     Source: D. W. Marquardt, "An algorithm for least-squares estimation of nonlinear parameters", 1963.
     """
@@ -157,7 +157,7 @@ def _minimum(family: str, at: Floats, curves: Curves) -> tuple[Floats, Floats]:
         normal = np.einsum("bti,btj->bij", slope, slope)
         size = np.maximum(np.einsum("bii->bi", normal), 1e-12)
         right = np.einsum("bti,bt->bi", slope, residual)
-        # Three dampings are tried at once: most steps need no second look.
+        # Three dampings are tried at once, so that most steps need no second trial.
         best, gain = at[active], squares[active]
         factor = np.ones(len(active))
         for trial in (0.1, 1.0, 10.0):
@@ -187,9 +187,9 @@ def _residual(values: Floats, found: Floats, real: Floats) -> Floats:
 
 
 def inverses(matrices: Floats) -> Floats:
-    """Inverses of symmetric matrices ``(n, p, p)``; of a singular one its pseudo-inverse.
+    """Return inverses of symmetric matrices ``(n, p, p)``; the pseudo-inverse of a singular one.
 
-    A curve that diverges, or one that a parameter does not move, makes singular normal equations.
+    A diverging curve, or a curve that does not depend on a parameter, makes singular normal equations.
     """
     try:
         found = np.linalg.inv(matrices)
@@ -200,12 +200,12 @@ def inverses(matrices: Floats) -> Floats:
 
 
 def fit(family: str, curves: Curves, starts: int) -> Fit:
-    """Fit a family to every curve, from several starts each; the best minimum counts.
+    """Fit a family to every curve from several starts each, and keep the best minimum.
 
     Args:
         family: its name.
-        curves: to fit.
-        starts: local searches.
+        curves: the curves.
+        starts: number of local searches.
     """
     count, dimension = len(curves.times), len(BOUNDS[family])
     begin = _begin(family, curves, starts).reshape(-1, dimension)

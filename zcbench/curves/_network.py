@@ -1,4 +1,4 @@
-"""The network that extrapolates learning curves: a causal transformer over epochs, asked for later epochs."""
+"""The network that extrapolates learning curves: a causal transformer over epochs, queried at later epochs."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from torch.nn import functional as F
 
 from zcbench.curves._frames import FEATURES, FLOOR, LONGEST, Frames
 
-#: numbers that describe what is asked for
+#: number of features of a query
 _QUERY = 6
-#: no size of a network is larger
+#: largest size in a network
 _LARGEST = 8_192
 
 
@@ -22,7 +22,7 @@ class Shape:
     """Sizes of the network.
 
     Raises:
-        ValueError: one is no number from 1 to 8,192, or the heads do not divide the width.
+        ValueError: a size is not a number from 1 to 8,192, or the heads do not divide the width.
     """
 
     width: int = 128
@@ -34,7 +34,7 @@ class Shape:
     def __post_init__(self) -> None:
         for name, size in asdict(self).items():
             if type(size) is not int or not 1 <= size <= _LARGEST:
-                raise ValueError(f"{name}={size!r} is no number from 1 to {_LARGEST:,}")
+                raise ValueError(f"{name}={size!r} is not a number from 1 to {_LARGEST:,}")
         if self.width % self.heads:
             raise ValueError(f"{self.heads} heads do not divide a width of {self.width}")
 
@@ -54,7 +54,7 @@ class _Block(nn.Module):
         nn.init.zeros_(self.narrow.weight)
 
     def forward(self, x: Tensor, chosen: Tensor | None = None) -> Tensor:
-        """All positions ``(curves, positions, width)``, or one chosen position of each curve ``(curves, 1, width)``."""
+        """Compute all positions ``(curves, positions, width)``, or one of each curve ``(curves, 1, width)``."""
         n, length, width = x.shape
         split = self.attention(self.before(x)).view(n, length, 3, self.heads, width // self.heads)
         query, key, value = split.permute(2, 0, 3, 1, 4)
@@ -65,7 +65,7 @@ class _Block(nn.Module):
         if x.is_cuda and chosen is None:
             seen = F.scaled_dot_product_attention(query, key, value, is_causal=True)
         else:
-            # Written out: for so short sequences, fused attention is three times slower backwards on a processor.
+            # Written out because fused attention has a three times slower backward pass on a CPU for short sequences.
             scores = (query @ key.transpose(-2, -1)) * (query.shape[-1] ** -0.5) + mask
             seen = scores.softmax(-1) @ value
         x = x + self.out(seen.transpose(1, 2).reshape(n, -1, width))
@@ -74,11 +74,11 @@ class _Block(nn.Module):
 
 
 class CurveNetwork(nn.Module):
-    """Distributions of later values, from every prefix of a curve at once.
+    """Distributions of later values, for every prefix of a curve at once.
 
-    Each position of a causal transformer has seen a prefix; a head is asked with a later time and answers with logits
-    of bins in the frame of that prefix. So one pass learns from all lengths of context, where the published network (S.
-    Adriaensen et al., arXiv:2310.20447) learns from one. What is told of a prefix is in :mod:`zcbench.curves._frames`.
+    Each position of a causal transformer encodes a prefix. A head receives a later time and returns logits of bins in
+    the frame of that prefix. One pass therefore trains on all lengths of context, while the published network (S.
+    Adriaensen et al., arXiv:2310.20447) trains on one. :mod:`zcbench.curves._frames` computes the features of a prefix.
     """
 
     edges: Tensor
@@ -100,20 +100,19 @@ class CurveNetwork(nn.Module):
         self.register_buffer("edges", torch.sinh(torch.linspace(-far, far, shape.bins + 1)), persistent=False)
 
     def config(self) -> dict[str, int]:
-        """What :class:`Shape` was given."""
+        """Return the arguments of :class:`Shape`."""
         return asdict(self.shape)
 
     def encode(self, seen: Tensor, prior: Tensor, chosen: Tensor | None = None) -> Tensor:
-        """Read curves.
+        """Encode curves.
 
         Args:
             seen: tokens ``(curves, epochs + 1, FEATURES)``.
-            prior: which prior each curve is of ``(curves,)``.
-            chosen: one prefix of each curve ``(curves,)``, where no other is needed.
+            prior: number of each curve's prior ``(curves,)``.
+            chosen: one prefix of each curve ``(curves,)``, if no other is needed.
 
         Returns:
-            What was understood of each prefix ``(curves, epochs + 1, width)``, or of the chosen ones ``(curves, 1,
-            width)``.
+            Encodings of each prefix ``(curves, epochs + 1, width)``, or of the chosen ones ``(curves, 1, width)``.
         """
         x = self.read(seen) + self.prior(prior)[:, None]
         for block in self.blocks[:-1]:
@@ -122,13 +121,13 @@ class CurveNetwork(nn.Module):
         return understood
 
     def ask(self, understood: Tensor, seen: Tensor, last: Tensor, asked: Tensor, ends: Tensor) -> Tensor:
-        """Logits of bins.
+        """Return logits of bins.
 
         Args:
-            understood: of prefixes ``(curves, prefixes, width)``.
+            understood: encodings of prefixes ``(curves, prefixes, width)``.
             seen: their tokens.
             last: their last times ``(curves, prefixes)``, 0 for the empty prefix.
-            asked: times that are asked for ``(curves, prefixes, queries)``.
+            asked: requested times ``(curves, prefixes, queries)``.
             ends: last epochs of the trainings ``(curves,)``.
 
         Returns:
@@ -156,18 +155,18 @@ class CurveNetwork(nn.Module):
     def forward(
         self, times: Tensor, values: Tensor, ends: Tensor, prior: Tensor, prefixes: Tensor, targets: Tensor
     ) -> Tensor:
-        """Negative log-density of later values.
+        """Return the negative log-density of later values.
 
         Args:
             times: ``(curves, epochs)``, on the grid from 1 to 100.
             values: ``(curves, epochs)``.
             ends: ``(curves,)``.
-            prior: which prior each curve is of ``(curves,)``.
+            prior: number of each curve's prior ``(curves,)``.
             prefixes: lengths of context ``(p,)``.
-            targets: positions that are asked for ``(p, q)``, each at or beyond its prefix.
+            targets: requested positions ``(p, q)``, each at or beyond its prefix.
 
         Returns:
-            ``(curves, p, q)``, nats; of values in units of the whole range.
+            ``(curves, p, q)``, nats, of values in units of the whole range.
         """
         frames = Frames(values[:, :-1])
         seen = frames.tokens(times[:, :-1], ends)
@@ -178,7 +177,7 @@ class CurveNetwork(nn.Module):
         return self.cost(logits.float(), (values[:, targets] - centres) / scales) + scales.log()
 
     def cost(self, logits: Tensor, z: Tensor) -> Tensor:
-        """Negative log-density of framed values, under bins of constant density."""
+        """Return the negative log-density of framed values, under bins of constant density."""
         which = torch.bucketize(z.contiguous(), self.edges[1:-1])
         width = torch.diff(self.edges)
         return F.cross_entropy(logits.flatten(0, -2), which.flatten(), reduction="none").view_as(z) + width[which].log()

@@ -43,23 +43,23 @@ def register_curve_predictor(
 
     Raises:
         DuplicateNameError: the name is taken.
-        InvalidInputError: it is no such class, an argument of its constructor has no default, or a declaration is out
-            of range.
+        InvalidInputError: the class is not a curve predictor, an argument of its constructor has no default, or a
+            declaration is out of range.
     """
     declared = {"version": version, "reference": reference, "extra": extra}
     return registering_class(_CURVE_PREDICTORS, CurvePredictorInfo, name, declared, override=override)
 
 
 def curve_predictor_info(name: str) -> CurvePredictorInfo:
-    """The curve predictor as it was registered; UnknownNameError with suggestions if there is none."""
+    """Return the registered curve predictor; raise UnknownNameError with suggestions if there is none."""
     return _CURVE_PREDICTORS.info(name)
 
 
 def get_curve_predictor(text: str) -> CurvePredictor:
-    """A new curve predictor of that name, with the settings that follow it: "lcpfn:prior=paper".
+    """Make a curve predictor of this name, with the settings that follow it: "lcpfn:prior=paper".
 
     Raises:
-        UnknownNameError: there is none, or it has no such setting; the message suggests near names.
+        UnknownNameError: there is none, or it has no such setting; the message suggests similar names.
         InvalidInputError: a setting has no value, or one of the wrong kind.
     """
     made: CurvePredictor = _CURVE_PREDICTORS.get(text)
@@ -67,7 +67,7 @@ def get_curve_predictor(text: str) -> CurvePredictor:
 
 
 def list_curve_predictors(*patterns: str) -> list[str]:
-    """Names of the registered curve predictors that match any of the shell patterns (all without one), sorted.
+    """Return the sorted names of the curve predictors that match any of the shell patterns; all without a pattern.
 
     Raises:
         UnknownNameError: a pattern matches nothing.
@@ -76,5 +76,5 @@ def list_curve_predictors(*patterns: str) -> list[str]:
 
 
 def resolve_curve_predictors(predictors: str | Iterable[str]) -> list[str]:
-    """Labels for names and patterns in the order given, each once; settings may follow a pattern."""
+    """Return labels for names and patterns in the given order, each once; settings may follow a pattern."""
     return resolved(_CURVE_PREDICTORS, "curve predictors", predictors, "lcpfn")

@@ -1,4 +1,4 @@
-"""Forecasts of the runs of a table: one that cannot be forecast does not stop the others."""
+"""Forecasts of the runs of a table; a run that cannot be forecast does not stop the others."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from zcbench.curves._register import get_curve_predictor
 from zcbench.curves._table import Observed
 from zcbench.errors import InvalidInputError, ZcbenchError
 
-#: quantiles that are told: bounds of 90 % and of 50 %, and the median
+#: reported quantiles: bounds of 90 % and of 50 %, and the median
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-#: values that are forecast in one call
+#: largest number of values that are forecast in one call
 _AT_ONCE = 20_000
 
 
 @dataclass(frozen=True)
 class RunForecast:
-    """One run and where it goes.
+    """One run with its forecast.
 
     Attributes:
         observed: the run.
-        trouble: why there is no forecast; "" if there is one, or the run has ended.
+        trouble: why there is no forecast; "" if there is one, or if the run has ended.
         ended: whether its last epoch is the horizon.
-        epochs: that were asked for ``(n,)``; empty without a forecast.
+        epochs: requested epochs ``(n,)``; empty without a forecast.
         mean: expected values ``(n,)``.
         quantiles: ``(n,)`` by probability.
-        above: probability of more than the value asked for ``(n,)``; empty if none was.
+        above: probability of exceeding the requested value ``(n,)``; empty if none was requested.
     """
 
     observed: Observed
@@ -45,17 +45,17 @@ class RunForecast:
 
     @property
     def name(self) -> str:
-        """Of the run."""
+        """Name of the run."""
         return self.observed.name
 
     @property
     def seen(self) -> tuple[Floats, Floats]:
-        """Epochs and values that were observed."""
+        """Observed epochs and values."""
         there = ~np.isnan(self.observed.values)
         return self.observed.epochs[there], self.observed.values[there]
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """A mapping for each epoch that was asked for."""
+        """Yield a mapping for each requested epoch."""
         for place, epoch in enumerate(self.epochs.tolist()):
             row = {"run": self.name, "epoch": epoch, "mean": float(self.mean[place])}
             row |= {f"q{100 * p:02.0f}": float(values[place]) for p, values in self.quantiles.items()}
@@ -72,31 +72,31 @@ def forecast_runs(
     at: Sequence[float] | None = None,
     above: float | None = None,
 ) -> list[RunForecast]:
-    """Forecast each run by itself, or together where the predictor wants that.
+    """Forecast each run separately, or all together if the predictor uses runs jointly.
 
-    A predictor that learns from complete curves, or sees curves together, is given the runs that have ended.
+    A predictor that learns from complete curves, or uses curves jointly, receives the runs that have ended.
 
     Args:
         runs: from :func:`zcbench.curves._table.read_curves`.
         horizon: the last epoch of all runs.
         predictor: name of a curve predictor.
         lower_is_better: whether the metric is a loss.
-        bounds: least and greatest value of the metric.
-        at: epochs that are asked for, increasing; those that a run has passed are left out for it. Default all.
-        above: a value of which the probability of more is asked.
+        bounds: smallest and largest possible value of the metric.
+        at: requested epochs, increasing; those that a run has passed are omitted for it. Default: all later epochs.
+        above: a value whose probability of being exceeded is computed.
 
     Returns:
-        One for each run, in order; what is wrong with a run is in its ``trouble``.
+        One forecast for each run, in order; errors of a run are in its ``trouble``.
 
     Raises:
-        InvalidInputError: the horizon or an epoch that is asked for is none, or the predictor learns and no run ended.
+        InvalidInputError: the horizon or a requested epoch is not valid, or the predictor learns and no run has ended.
         UnknownNameError: there is no such predictor.
     """
     _check(horizon, at, bounds)
     if above is not None:
         low, high = bounds or (-np.inf if lower_is_better else 0.0, np.inf if lower_is_better else 1.0)
         if not low <= above <= high:
-            raise InvalidInputError(f"{above:g} lies outside of the metric's range, {low:g} to {high:g}.")
+            raise InvalidInputError(f"{above:g} lies outside the metric's range, {low:g} to {high:g}.")
     made = get_curve_predictor(predictor)
     options: dict[str, Any] = {"lower_is_better": lower_is_better, "bounds": bounds}
     found: list[RunForecast | None] = [None] * len(runs)
@@ -114,7 +114,7 @@ def forecast_runs(
     if made.learns or made.joint:
         if made.learns and not complete and ready:
             raise InvalidInputError(
-                f"{predictor} learns from complete curves, and no run has reached the horizon {horizon:g}: choose "
+                f"{predictor} learns from complete curves, but no run has reached the horizon {horizon:g}: choose "
                 "another predictor."
             )
         made.fit(complete)
@@ -130,17 +130,17 @@ def _check(horizon: float, at: Sequence[float] | None, bounds: tuple[float, floa
     if at is not None:
         asked = np.asarray(at, dtype=np.float64)
         if not len(asked) or not np.isfinite(asked).all() or (np.diff(asked) <= 0).any():
-            raise InvalidInputError("the epochs that are asked for: give one or more, increasing.")
+            raise InvalidInputError("the requested epochs: give one or more, in increasing order.")
         if asked[-1] > horizon:
-            raise InvalidInputError(f"epoch {asked[-1]:g} is asked for, and the horizon is {horizon:g}.")
+            raise InvalidInputError(f"epoch {asked[-1]:g} is requested, but the horizon is {horizon:g}.")
     if bounds is not None and not (np.isfinite(bounds).all() and bounds[0] < bounds[1]):
-        raise InvalidInputError(f"bounds of {bounds[0]:g} and {bounds[1]:g}: give the least and the greatest value.")
+        raise InvalidInputError(f"bounds of {bounds[0]:g} and {bounds[1]:g}: give the smallest and the largest value.")
 
 
 def _prepared(
     run: Observed, horizon: float, made: CurvePredictor, predictor: str, options: Mapping[str, Any]
 ) -> tuple[str, Prepared | None]:
-    """Why a run cannot be forecast, or the run in common units."""
+    """Return why a run cannot be forecast, or the run in common units."""
     if run.trouble:
         return run.trouble, None
     bounds = options["bounds"]
@@ -156,14 +156,14 @@ def _prepared(
     except ZcbenchError as error:
         return str(error), None
     if len(prepared.context) < made.least:
-        return f"it has {len(seen)} value{'s' * (len(seen) != 1)}, and {predictor} needs {made.least}", None
+        return f"it has {len(seen)} value{'s' * (len(seen) != 1)}, but {predictor} needs {made.least}", None
     return "", prepared
 
 
 def _together(
     places: list[int], runs: Sequence[Observed], horizon: float, at: Sequence[float] | None, *, joint: bool
 ) -> list[list[int]]:
-    """Runs that are forecast in one call: all of them where the predictor sees them jointly."""
+    """Group runs that are forecast in one call: all of them if the predictor uses them jointly."""
     if joint:
         return [places] if places else []
     most = max(1, int(_AT_ONCE // max(1, horizon if at is None else len(at))))
@@ -177,12 +177,12 @@ def _forecast(
     at: Sequence[float] | None,
     options: Mapping[str, Any],
 ) -> list[Any]:
-    """An extrapolation of each run, or a sentence why there is none."""
+    """Return an extrapolation of each run, or a sentence on why there is none."""
     asked = [_left(run, at) for run in runs]
     by_asked: dict[tuple[float, ...] | None, list[int]] = {}
     for place, one in enumerate(asked):
         by_asked.setdefault(one, []).append(place)
-    found: list[Any] = ["it has passed all epochs that are asked for"] * len(runs)
+    found: list[Any] = ["it has passed all requested epochs"] * len(runs)
     for one, places in by_asked.items():
         if one == ():
             continue
@@ -206,7 +206,7 @@ def _alone(values: Floats, epochs: Floats, horizon: float, settings: Mapping[str
 
 
 def _left(run: Observed, at: Sequence[float] | None) -> tuple[float, ...] | None:
-    """What is asked of a run: epochs after its last value."""
+    """Return the requested epochs after a run's last value."""
     if at is None:
         return None
     last = run.epochs[~np.isnan(run.values)][-1]

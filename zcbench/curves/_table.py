@@ -1,4 +1,4 @@
-"""Learning curves from a table: a column for each epoch and a row for each run, or a row for each run and epoch."""
+"""Reads learning curves from a table with a column for each epoch, or with a row for each run and epoch."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from zcbench.datasets._curve_columns import curve_columns, likely_patterns
 from zcbench.datasets._sheet import Sheet, read_sheet
 from zcbench.errors import DataCorruptError, InvalidInputError, UnknownNameError
 
-#: rows that are read
+#: largest number of rows
 MOST_ROWS = 1_000_000
-#: names of columns, the surest first
+#: names of columns, the most likely first
 _RUN = ("run", "run_id", "run_name", "arch", "architecture", "model", "name", "config", "trial", "experiment", "id")
 _EPOCH = ("epoch", "epochs", "step", "steps", "iteration", "iter")
 _VALUE = ("value", "metric", "score")
-#: in exports of Weights & Biases: between run and metric, and the ends of columns with the range of a value
+#: in exports of Weights & Biases: separator of run and metric, and suffixes of columns with the range of a value
 _DASH, _ENDS = " - ", ("__MIN", "__MAX")
 
 
@@ -32,11 +32,11 @@ class Observed:
     """One run of a table.
 
     Attributes:
-        name: of the run.
-        epochs: where values were observed ``(n,)``, increasing.
-        values: what was observed ``(n,)``; nan where nothing was.
+        name: name of the run.
+        epochs: epochs of values ``(n,)``, increasing.
+        values: observed values ``(n,)``; nan where there is none.
         trouble: why its values cannot be used; "" if they can.
-        note: what is odd about it; "" for nothing.
+        note: an unusual property; "" for none.
     """
 
     name: str
@@ -56,25 +56,25 @@ def read_curves(
 ) -> list[Observed]:
     """Read the curves of a table; see :func:`zcbench.datasets.read_columns` for the kinds of file.
 
-    A table with a column named "epoch" (or "step") is in long form; its rows may come in any order. Where it has no
-    column that names runs, each column of values is a run; in an export of Weights & Biases, "run - metric" and its
-    __MIN and __MAX, those of the metric are. Other tables have a row for each run and columns whose names differ in the
-    number of the epoch.
+    A table with a column named "epoch" (or "step") is in long form; its rows may be in any order. If it has no column
+    with the names of runs, each column of values is a run. In an export of Weights & Biases, with columns "run -
+    metric" and its __MIN and __MAX, each column of the metric is a run. Other tables have a row for each run and
+    columns whose names differ in the number of the epoch.
 
     Args:
         path: the file.
-        curve: pattern of the columns of epochs, "valid_loss_*"; default the only one that there is.
-        run: column that names the runs; default "run", "model", …, else a column of text.
+        curve: pattern of the columns of epochs, "valid_loss_*"; default the only such pattern.
+        run: column with the names of runs; default "run", "model", …, otherwise a column of text.
         epoch: column of epochs, in long form.
-        value: column of values, in long form; a pattern may name several if no column names runs.
+        value: column of values, in long form; without a column of names, a pattern may select several.
 
     Returns:
-        The runs in the order of the file. What is wrong with one is in its ``trouble``.
+        The runs in the order of the file. Errors of a run are in its ``trouble``.
 
     Raises:
-        DataMissingError, DataCorruptError: there is no such file, or it is no table.
+        DataMissingError, DataCorruptError: there is no such file, or it is not a table.
         UnknownNameError: there is no such column.
-        InvalidInputError: it is not clear which columns are meant.
+        InvalidInputError: it is ambiguous which columns to read.
     """
     path = Path(path)
     sheet = _Sheet(str(path), read_sheet(path, None, 0, MOST_ROWS))
@@ -86,7 +86,7 @@ def read_curves(
     if curve is None and (where := epoch or sheet.named(_EPOCH)) is not None:
         return _long(sheet, where, run, value)
     if value is not None:
-        raise InvalidInputError(f"{path} has no column of epochs: name it with --epoch.")
+        raise InvalidInputError(f"{path} has no column of epochs: give its name with --epoch.")
     return _wide(sheet, curve, run)
 
 
@@ -103,18 +103,18 @@ class _Sheet:
         self.cells = {name: [row[place].strip() for _, row in sheet.rows] for place, name in enumerate(self.names)}
 
     def named(self, likely: Sequence[str]) -> str | None:
-        """The column that is called so, the surest name first."""
+        """Return the column with the most likely of these names."""
         found = [name for name in self.names if name.lower() in likely]
         return min(found, key=lambda name: likely.index(name.lower())) if found else None
 
     def text(self, others: Sequence[str]) -> str | None:
-        """The first column of text but for some."""
+        """Return the first column of text, without ``others``."""
         columns = {name: self.cells[name] for name in self.names if name not in others}
         readings = read_cells(columns, self.at, commas=self.commas, typed=self._sheet.typed)
         return next((name for name, reading in readings.items() if reading.code), None)
 
     def at(self, place: int) -> str:
-        """Where a row is, "line 3"."""
+        """Return the position of a row, such as "line 3"."""
         return f"{self._sheet.unit} {self.lines[place]}"
 
     @property
@@ -130,7 +130,7 @@ def _wide(sheet: _Sheet, pattern: str | None, run: str | None) -> list[Observed]
         if not patterns:
             raise InvalidInputError(
                 f"{sheet.path} has neither a column for each epoch, as valid_loss_1, valid_loss_2, …, nor a column of "
-                "epochs: name them with --curve or --epoch, or add them."
+                "epochs: give them with --curve or --epoch, or add them."
             )
         if len(patterns) > 1:
             shown = ", ".join(abridged(one, 40) for one in patterns[:4]) + (", …" if len(patterns) > 4 else "")
@@ -155,7 +155,7 @@ def _long(sheet: _Sheet, epoch: str, run: str | None, value: str | None) -> list
         run = sheet.text([epoch, *columns])
     if run is not None and len(columns) > 1:
         raise InvalidInputError(
-            f"{sheet.path} has {len(columns)} columns of values, and a column that names runs: choose one with --value."
+            f"{sheet.path} has {len(columns)} columns of values and one with names of runs: choose one with --value."
         )
     groups: dict[str, list[int]] = {}
     for place in range(len(sheet.lines)):
@@ -169,7 +169,7 @@ def _long(sheet: _Sheet, epoch: str, run: str | None, value: str | None) -> list
 
 
 def _names_of(columns: list[str]) -> list[str]:
-    """Names of runs from those of columns: of "run - metric" the first part, if all are of one metric."""
+    """Return names of runs from those of columns: the first part of "run - metric" if all have the same metric."""
     parts = [name.rpartition(_DASH) for name in columns]
     alike = len(columns) > 1 and all(part[0] for part in parts) and len({part[2] for part in parts}) == 1
     return [part[0] for part in parts] if alike else columns
@@ -177,7 +177,7 @@ def _names_of(columns: list[str]) -> list[str]:
 
 def _value_columns(sheet: _Sheet, epoch: str, run: str | None, value: str | None) -> list[str]:
     others = [name for name in sheet.names if name not in (epoch, run)]
-    # An export of Weights & Biases has three columns for each: name, name__MIN, name__MAX.
+    # An export of Weights & Biases has three columns for each run: name, name__MIN, name__MAX.
     exported = [name for name in others if not (name.endswith(_ENDS) and name.rsplit("__", 1)[0] in others)]
     if value is not None:
         found = [name for name in exported if fnmatch(name, value)] or [name for name in others if name == value]
@@ -196,12 +196,12 @@ def _value_columns(sheet: _Sheet, epoch: str, run: str | None, value: str | None
         choices = [f"*{_DASH}{name}" for name in metrics] if run is None and metrics else found or others
         shown = ", ".join(abridged(name, 40) for name in choices[:6]) + (", …" if len(choices) > 6 else "")
         several = ', or several by a pattern ("*" for all)' if run is None and len(found) > 1 else ""
-        raise InvalidInputError(f"{sheet.path}: name the column of values with --value{several}: {shown}.")
+        raise InvalidInputError(f"{sheet.path}: give the column of values with --value{several}: {shown}.")
     return found
 
 
 def _of_rows(sheet: _Sheet, name: str, epoch: str, column: str, places: list[int]) -> Observed:
-    """A run from its rows, sorted by epoch."""
+    """Return a run from its rows, sorted by epoch."""
 
     def at(place: int) -> str:
         return sheet.at(places[place])
@@ -210,10 +210,10 @@ def _of_rows(sheet: _Sheet, name: str, epoch: str, column: str, places: list[int
     ((epochs, odd),) = _numbers([[sheet.cells[epoch][k] for k in places]], at, commas=sheet.commas)
     if odd or not np.isfinite(epochs).all():
         odd = odd or f"it is missing or infinite in {at(int(np.flatnonzero(~np.isfinite(epochs))[0]))}"
-        return Observed(name, nothing, nothing, f"the epoch is no number: {odd}")
+        return Observed(name, nothing, nothing, f"the epoch is not a number: {odd}")
     ((values, trouble),) = _numbers([[sheet.cells[column][k] for k in places]], at, commas=sheet.commas)
     if len(set(epochs.tolist())) < len(epochs) and not trouble:
-        # Loggers write a row for each step, and the value of an epoch in one of them.
+        # Loggers write a row for each step, with the value of an epoch in one of them.
         held = ~np.isnan(values)
         places, epochs, values = [k for k, one in zip(places, held, strict=True) if one], epochs[held], values[held]
     order = np.argsort(epochs, kind="stable")
@@ -222,8 +222,8 @@ def _of_rows(sheet: _Sheet, name: str, epoch: str, column: str, places: list[int
         first, second = order[repeated[0]], order[repeated[0] + 1]
         lines = f"{at(int(first))} and {at(int(second))}"
         trouble = (
-            f"epoch {epochs[first]:g} is repeated ({lines}): keep one row of each epoch, or name with --run a column "
-            "that tells the runs apart"
+            f"epoch {epochs[first]:g} is repeated ({lines}): keep one row of each epoch, or give a column that "
+            "distinguishes the runs with --run"
         )
     if trouble:
         return Observed(name, nothing, nothing, trouble)
@@ -231,7 +231,7 @@ def _of_rows(sheet: _Sheet, name: str, epoch: str, column: str, places: list[int
 
 
 def _numbers(rows: Sequence[Sequence[str]], at: Callable[[int], str], *, commas: bool) -> list[tuple[Floats, str]]:
-    """The numbers of each row of cells, and why they are none; cells without a value are nan."""
+    """Return the numbers of each row of cells, or why it has none; empty cells are nan."""
     readings = read_cells({str(number): row for number, row in enumerate(rows)}, at, commas=commas)
     found = []
     for reading, row in zip(readings.values(), rows, strict=True):
@@ -251,7 +251,7 @@ def _observed(name: str, epochs: Floats, values: Floats, trouble: str) -> Observ
 
 
 def _distinct(runs: list[Observed], places: Sequence[str]) -> list[Observed]:
-    """The same, runs of one name told apart by their lines."""
+    """Add line numbers to the names of runs with equal names."""
     count: dict[str, int] = {}
     for one in runs:
         count[one.name] = count.get(one.name, 0) + 1

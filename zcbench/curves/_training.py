@@ -1,4 +1,4 @@
-"""Train the network on curves drawn from priors: resumable, with held-out log-likelihood as it goes."""
+"""Training of the network on curves drawn from priors: it can be resumed, and reports held-out log-likelihood."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from zcbench.curves._weights import read_weights
 from zcbench.curves.priors import PRIORS
 from zcbench.errors import InvalidInputError
 
-#: contexts at which progress is measured
+#: lengths of context for which progress is measured
 CONTEXTS = (5, 10, 20, 50)
-#: what the state to go on from is called, beside the weights
+#: suffix of the file with the state for resuming, next to the weights
 STATE = ".state.safetensors"
-#: processes or threads, at most
+#: largest number of processes or threads
 _MOST = 256
 
 
 @torch.no_grad()
 def log_densities(network: CurveNetwork, batch: Batch, contexts: tuple[int, ...] = CONTEXTS) -> dict[int, float]:
-    """Mean log-density (nats) of all later values, by length of context."""
+    """Return the mean log-density (nats) of all later values, by length of context."""
     found = {}
     device = next(network.parameters()).device
     times, values, ends, prior, *_ = batch.on(device)
@@ -50,7 +50,7 @@ def log_densities(network: CurveNetwork, batch: Batch, contexts: tuple[int, ...]
 
 
 def optimizers(network: CurveNetwork, rate: float) -> list[torch.optim.Optimizer]:
-    """Muon for the matrices in the middle, Adam for all else."""
+    """Return Muon for the inner matrices and Adam for all other parameters."""
     matrices = [
         value
         for name, value in network.named_parameters()
@@ -66,17 +66,17 @@ def optimizers(network: CurveNetwork, rate: float) -> list[torch.optim.Optimizer
 
 @dataclass
 class Training:
-    """A training that can be stopped at any time and gone on with.
+    """A training that can be interrupted at any time and resumed.
 
     Args:
         shape: sizes of the network.
-        seconds: how long it takes altogether; the learning rate follows a cosine to zero over them.
-        batch: curves of 100 epochs in a batch.
+        seconds: total duration; the learning rate follows a cosine to zero over it.
+        batch: number of curves of 100 epochs in a batch.
         rate: the highest learning rate.
         device: "cpu", "cuda:0", …
-        seed: decides weights and curves.
-        clock: tells seconds.
-        workers: processes that draw curves; without them the training draws its own.
+        seed: determines weights and curves.
+        clock: returns the time in seconds.
+        workers: number of processes that draw curves; with 0 the training process draws them.
     """
 
     shape: Shape = field(default_factory=Shape)
@@ -101,7 +101,7 @@ class Training:
         self.optimizers = optimizers(self.network, self.rate)
 
     def precision(self) -> AbstractContextManager[Any]:
-        """Matrix products in bfloat16; of networks this small, a processor without it is better off without."""
+        """Return a context for bfloat16 products if the device supports them; otherwise they would be slower."""
         kind = torch.device(self.device).type
         fast = kind != "cpu" or _has_bfloat16()
         return torch.autocast(kind, dtype=torch.bfloat16) if fast else nullcontext()
@@ -110,14 +110,14 @@ class Training:
         """Train, one step for each item."""
         gpu = torch.device(self.device).type != "cpu"
         if gpu:
-            # Blocks alone: they are most of the work, and all of them are compiled once for each length.
+            # Only blocks are compiled: they are most of the work, and one compilation per length serves all of them.
             for block in self.network.blocks:
                 block.compile(dynamic=False)
         drawn = Drawn(self.seed, self.steps, self.batch)
         batches = iter(DataLoader(drawn, batch_size=None, num_workers=self.workers, pin_memory=gpu))
         while self.elapsed < self.seconds:
             began = self.clock()
-            with torch._dynamo.config.patch(suppress_errors=True):  # what cannot be compiled runs as it is
+            with torch._dynamo.config.patch(suppress_errors=True):  # code that cannot be compiled runs uncompiled
                 self._step(next(batches))
             self.elapsed += self.clock() - began
             yield
@@ -135,7 +135,7 @@ class Training:
             for optimizer in self.optimizers:
                 optimizer.step()
         else:
-            self.skipped += 1  # one odd batch must not end in weights that are nan
+            self.skipped += 1  # a single unusual batch must not make weights nan
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
         self.steps += 1
@@ -146,7 +146,7 @@ class Training:
                 self.averaged[name].lerp_(value, 1 - keep)
 
     def result(self) -> CurveNetwork:
-        """The network with averaged weights."""
+        """Return the network with averaged weights."""
         network = CurveNetwork(self.shape).to(self.device)
         with torch.no_grad():
             for name, weights in network.named_parameters():
@@ -154,14 +154,14 @@ class Training:
         return network.eval()
 
     def measure(self) -> dict[str, dict[int, float]]:
-        """Held-out log-densities by prior and context, with averaged weights."""
+        """Return held-out log-densities by prior and context, with averaged weights."""
         network = self.result()
         return {prior: log_densities(network, held_out(prior)) for prior in PRIORS}
 
     # -- on disk -----------------------------------------------------------------------------------
 
     def about(self) -> dict[str, Any]:
-        """What is written beside the weights."""
+        """Return the metadata of the weights."""
         return {
             "shape": self.network.config(),
             "priors": list(PRIORS),
@@ -183,7 +183,7 @@ class Training:
         }
 
     def save(self, path: Path) -> None:
-        """Write weights, and beside them the state from which :meth:`resume` goes on."""
+        """Write the weights, and next to them the state from which :meth:`resume` continues."""
         from safetensors.torch import save
 
         about = self.about()
@@ -203,14 +203,14 @@ class Training:
 
     @classmethod
     def resume(cls, path: Path, **changed: Any) -> Training:
-        """Go on from what :meth:`save` wrote, or from weights alone.
+        """Resume from the files of :meth:`save`, or from weights alone.
 
         Raises:
-            InvalidInputError: the file is not of this kind, or of other priors.
+            InvalidInputError: the file is not of this kind, or was made with other priors.
         """
         full = path.with_suffix(STATE)
         whole_state = full.exists()
-        advice = f"delete it, and the training goes on from the weights: --resume {path} --to OTHER.safetensors"
+        advice = f"delete it to resume from the weights: --resume {path} --to OTHER.safetensors"
         about, tensors = read_weights(full, "network/", advice) if whole_state else read_weights(path)
         known = about.get("training", {})
         try:
@@ -218,8 +218,8 @@ class Training:
             training._load(tensors, whole_state)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise InvalidInputError(
-                f"{full if whole_state else path}: no training can go on from this file ({error}). Delete it to begin "
-                "from the weights, or begin anew."
+                f"{full if whole_state else path}: a training cannot resume from this file ({error}). Delete it to "
+                "start from the weights, or start a new training."
             ) from None
         return training
 
@@ -238,7 +238,7 @@ class Training:
 
 
 def _has_bfloat16() -> bool:
-    """Whether this processor multiplies bfloat16 matrices itself."""
+    """Return whether this processor multiplies bfloat16 matrices natively."""
     return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
 
 
@@ -255,26 +255,26 @@ def begin(
     workers: int | None = None,
     seed: int | None = None,
 ) -> Training:
-    """A new training, or the one whose state is beside ``path``.
+    """Make a new training, or resume the one whose state is next to ``path``.
 
     Args:
         path: file of the weights to write.
-        start: weights to begin with; their sizes hold.
-        minutes: how long the whole training takes.
+        start: initial weights, which determine the sizes.
+        minutes: duration of the whole training.
         device: "cpu", "cuda", …; None for the one of :func:`zcbench.devices.chosen`.
-        batch: curves of 100 epochs in a batch; by default 64, and 2,048 on a GPU.
-        width: of the network; by default 128.
-        layers: of the network; by default 2.
-        threads: of the processor.
-        workers: processes that draw curves; by default one for each further core with a GPU, none without.
-        seed: decides weights and curves; by default 0.
+        batch: number of curves of 100 epochs in a batch; by default 64, and 2,048 on a GPU.
+        width: width of the network; by default 128.
+        layers: number of layers of the network; by default 2.
+        threads: number of CPU threads.
+        workers: number of processes that draw curves; by default one for each further core with a GPU, none without.
+        seed: determines weights and curves; by default 0.
 
     Returns:
         The training, ready for :func:`train`.
 
     Raises:
-        InvalidInputError: a number is out of range or another one than the file's, there is no such device, or a file
-            is of another kind.
+        InvalidInputError: a number is out of range or differs from the file's, there is no such device, or a file is of
+            another kind.
     """
     place = devices.here(device)
     gpu = place.type != devices.CPU
@@ -304,24 +304,24 @@ def begin(
 
 
 def _of_file(training: Training, path: Path, given: Mapping[str, int]) -> Training:
-    """The training, if the file has what was asked for."""
+    """Return the training if its file has the requested settings."""
     has = training.network.config() | {"batch": training.batch, "seed": training.seed}
     for name, number in given.items():
         if has[name] != number:
             raise InvalidInputError(
-                f"--{name} {number}: {path} has {has[name]}. Leave the option out, or write to another file."
+                f"--{name} {number}: {path} has {has[name]}. Remove the option, or write to another file."
             )
     return training
 
 
 def train(training: Training, path: Path, every: float = 60.0, say: Callable[[str], None] = print) -> Training:
-    """Train to the end, saving and measuring now and then.
+    """Train to the end, saving and measuring at intervals.
 
     Args:
         training: new, or resumed.
-        path: file of the weights, ``.safetensors``; the state to go on from is written beside it.
+        path: file of the weights, ``.safetensors``; the state for resuming is written next to it.
         every: seconds between two measurements.
-        say: is told a line of progress at each.
+        say: called with a line of progress at each measurement.
 
     Returns:
         The same training.
@@ -331,7 +331,7 @@ def train(training: Training, path: Path, every: float = 60.0, say: Callable[[st
     say(f"{training.seconds / 60:g} minutes on {training.device}, {training.seconds - training.elapsed:.0f} s left.")
     due = training.elapsed + every
     lock = path.with_name(path.name + ".lock")
-    with locked(lock, "choose another folder", busy=f"{path}: another process trains it; choose another file."):
+    with locked(lock, "choose another folder", busy=f"{path}: another process is training it; choose another file."):
         for _ in training.run():
             if training.elapsed >= due or training.elapsed >= training.seconds:
                 due = training.elapsed + every
@@ -344,7 +344,7 @@ def train(training: Training, path: Path, every: float = 60.0, say: Callable[[st
 
 
 def _line(training: Training, found: Mapping[str, Mapping[int, float]]) -> str:
-    """Progress in one line of a terminal."""
+    """Return the progress in one line."""
     left = max(0.0, training.seconds - training.elapsed) / 60
     figures = "; ".join(f"{name} " + " ".join(f"{value:.3f}" for value in by.values()) for name, by in found.items())
     return f"{training.elapsed / 60:.1f} min, {left:.1f} min left, {training.curves:,} curves: {figures}"

@@ -20,23 +20,23 @@ from zcbench.curves._network import CurveNetwork, Shape
 from zcbench.curves.priors import PRIORS
 from zcbench.errors import InvalidInputError
 
-#: a training may diverge: distances from the range, and the probabilities up to each, on both sides
+#: for diverging trainings: distances from the range, and the probability of each, on both sides
 _FAR, _RARE = (1.0, 10.0, 1e2, 1e3, 1e4), (4.5e-4, 4.5e-5, 4.5e-6, 4.5e-7, 4.5e-8)
 _far, _rare = torch.tensor(_FAR, dtype=torch.float64), torch.tensor(_RARE)
-#: logit of a bin that is cut off; it is finite, as products with 0 must be 0
+#: logit of a truncated bin; it is finite because products with 0 must be 0
 _NEVER = -1e4
-#: times that the network itself is asked for, at most; forecasts between them are interpolated, which changes the
-#: log-density of a value by about .01 nats and their mean by less than .001
+#: largest number of times at which the network is evaluated; forecasts between them are interpolated, which changes the
+#: log-density of a value by about .01 nats, and the mean log-density by less than .001
 _KNOTS = 16
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A network and what is written beside its weights.
+    """A network with the metadata of its weights.
 
     Attributes:
         network: in evaluation mode, on the CPU.
-        about: sizes, priors, how it was trained.
+        about: sizes, priors, and how it was trained.
     """
 
     network: CurveNetwork
@@ -52,16 +52,17 @@ class Loaded:
         asked: Floats,
         within: tuple[float, float],
     ) -> tuple[Floats, NDArray[np.float32]]:
-        """Bins of later values.
+        """Return bins of later values.
 
         Args:
-            times: of each curve.
-            values: of each curve, in units.
+            times: times of each curve.
+            values: values of each curve, in units.
             ends: last epochs of trainings ``(curves,)``.
             prior: number of the prior.
             asked: times ``(curves, times)``.
-            within: values lie in here, but for one in a thousand: bins are cut there, and the others hold the rest of
-                the probability. Without it, a bin far out holds a thousandth of the probability and half of the mean.
+            within: range of all but one in a thousand values: bins are truncated to it, and the probabilities of the
+                others are rescaled. Otherwise a distant bin contains a thousandth of the probability and contributes
+                half of the mean.
 
         Returns:
             Edges ``(curves, 1, bins + 1)`` and probabilities ``(curves, times, bins)``.
@@ -93,7 +94,7 @@ class Loaded:
 
     @torch.inference_mode()
     def evidence(self, times: Sequence[Floats], values: Sequence[Floats], ends: Floats, prior: int) -> Floats:
-        """Sums of log-densities of each value of a curve given those before it ``(curves,)``."""
+        """Return sums of log-densities of each value of a curve given those before it ``(curves,)``."""
         read = _Read.of(times, values, ends, prior)
         if read.seen.shape[1] == 1:
             return np.zeros(len(times))
@@ -110,23 +111,23 @@ class Loaded:
 
 @lru_cache(maxsize=256)
 def _knots(count: int) -> Tensor:
-    """Which of so many times the network is asked for: all of a few, of many every one at first and fewer later."""
+    """Choose the times at which the network is evaluated: all of a few; of many, denser at first and sparser later."""
     if count <= _KNOTS:
         return torch.arange(count)
     return torch.tensor(sorted({round(place) - 1 for place in np.geomspace(1, count, _KNOTS)}))
 
 
 def _shares(distance: Tensor, knots: Tensor) -> Tensor:
-    """What each knot contributes to each time ``(curves, times, knots)``: two neighbours, linearly.
+    """Return the weight of each knot for each time ``(curves, times, knots)``: linear between two neighbours.
 
     Args:
         distance: logarithms of the distances from the last value ``(curves, times)``.
-        knots: positions among the times, of the first and the last too.
+        knots: positions among the times, including the first and the last.
     """
     right = torch.searchsorted(knots, torch.arange(distance.shape[1])).clamp(min=1)
     at = distance[:, knots]
     apart = at[:, right] - at[:, right - 1]
-    share = ((distance - at[:, right - 1]) / torch.where(apart > 0, apart, 1.0))[..., None]  # one time may come twice
+    share = ((distance - at[:, right - 1]) / torch.where(apart > 0, apart, 1.0))[..., None]  # a time may be repeated
     found = distance.new_zeros(*distance.shape, len(knots))
     places = right[None, :, None].expand_as(share)
     return found.scatter_(2, places, share).scatter_(2, places - 1, 1 - share)
@@ -134,9 +135,9 @@ def _shares(distance: Tensor, knots: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class _Read:
-    """Curves of one length, as the network reads them.
+    """Curves of one length, in the network's form.
 
-    What is appended to shorter ones comes after all that their own positions see.
+    Padding of shorter curves follows after all positions that their own positions attend to.
     """
 
     lengths: Tensor
@@ -171,10 +172,10 @@ class _Read:
 
 
 def load(path: Path) -> Loaded:
-    """Read weights; no code of the file is run.
+    """Read weights without running code of the file.
 
     Raises:
-        InvalidInputError: the file is missing, is not of this kind, or is of other priors.
+        InvalidInputError: the file is missing, is not of this kind, or was made with other priors.
     """
     about, tensors = read_weights(path)
     network = CurveNetwork(Shape(**about["shape"]))
@@ -185,15 +186,15 @@ def load(path: Path) -> Loaded:
 def read_weights(
     path: Path, prefix: str = "", advice: str = "make some with  zcbench curves train"
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """What is written beside weights, and all tensors of a file.
+    """Return the metadata and all tensors of a file of weights.
 
     Args:
         path: a file of ``zcbench curves train``.
-        prefix: how the names of the network's own tensors begin.
-        advice: what to do if it is not of this kind.
+        prefix: beginning of the names of the network's own tensors.
+        advice: what to do if the file is not of this kind.
 
     Raises:
-        InvalidInputError: the file is missing, is not of this kind, or is of other priors.
+        InvalidInputError: the file is missing, is not of this kind, or was made with other priors.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -204,7 +205,7 @@ def read_weights(
         with torch.device("meta"):
             expected = dict(CurveNetwork(Shape(**about["shape"])).named_parameters())
         if not prefix and (odd := sorted(tensors.keys() - expected.keys())):
-            raise ValueError(f"it has a tensor {odd[0]} that is not of it")
+            raise ValueError(f"it has an unknown tensor {odd[0]}")
         for name, value in expected.items():
             if tensors[prefix + name].shape != value.shape:
                 raise ValueError(f"{name} has the shape {tuple(tensors[prefix + name].shape)}")
@@ -212,10 +213,10 @@ def read_weights(
                 raise ValueError(f"{name} has values that are not finite")
         priors = about["priors"]
     except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
-        raise InvalidInputError(f"{path}: these are no weights of a curve network ({error}): {advice}.") from None
+        raise InvalidInputError(f"{path} does not contain weights of a curve network ({error}): {advice}.") from None
     if priors != list(PRIORS):
         raise InvalidInputError(
-            f"{path}: these weights were trained on other priors ({priors}) than {', '.join(PRIORS)}; train them anew "
+            f"{path}: these weights were trained on other priors ({priors}) than {', '.join(PRIORS)}; train them again "
             "with  zcbench curves train."
         )
     return about, tensors

@@ -1,4 +1,4 @@
-"""Forecasts of metrics that have bounds: what a distribution holds beyond them goes to what lies between."""
+"""Forecasts of metrics with bounds: distributions are truncated to the bounds and rescaled."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from numpy.typing import NDArray
 from zcbench.curves._context import Floats
 from zcbench.curves._forecast import Binned, Forecast
 
-#: less probability than this between the bounds: nothing is known of a value but its bounds
+#: below this probability between the bounds, the distribution between them is uniform
 _LEAST = 1e-12
 
 
 def within(forecast: Forecast, low: float, high: float) -> Forecast:
-    """The same, given that values lie in [low, high].
+    """Condition a forecast on values in [low, high].
 
     Args:
         forecast: of shape ``(curves, times)``.
-        low: least value of the metric.
-        high: greatest value.
+        low: smallest possible value of the metric.
+        high: largest possible value.
 
     Returns:
-        Distributions between the bounds; a uniform one where hardly any probability lies there.
+        Distributions between the bounds; a uniform one if hardly any probability lies there.
     """
     if isinstance(forecast, Binned):
         return forecast.within(low, high)
@@ -35,12 +35,12 @@ def within(forecast: Forecast, low: float, high: float) -> Forecast:
 
 @dataclass(frozen=True)
 class Truncated(Forecast):
-    """Another forecast, given that values lie between bounds.
+    """Another forecast, conditioned on values between bounds.
 
     Attributes:
-        whole: the other.
-        low: least values ``(curves, 1)``.
-        high: greatest values ``(curves, 1)``.
+        whole: the other forecast.
+        low: smallest values ``(curves, 1)``.
+        high: largest values ``(curves, 1)``.
     """
 
     whole: Forecast
@@ -54,12 +54,12 @@ class Truncated(Forecast):
 
     @cached_property
     def _between(self) -> tuple[Floats, Floats]:
-        """Probability below the lower bound, and between the bounds, of the whole ``(curves, times)``."""
+        """Probability below the lower bound, and between the bounds, of the other forecast ``(curves, times)``."""
         below = self.whole.cdf(self.low)
         return below, self.whole.cdf(self.high) - below
 
     def cdf(self, values: Floats) -> Floats:
-        """What the whole holds from the lower bound on, as a share of what it holds between both."""
+        """Return the other forecast's probability above the lower bound, divided by that between the bounds."""
         y = np.clip(np.broadcast_to(np.asarray(values, dtype=np.float64), self.shape), self.low, self.high)
         below, held = self._between
         uniform = (y - self.low) / (self.high - self.low)
@@ -67,7 +67,7 @@ class Truncated(Forecast):
         return np.where(held > _LEAST, found, np.where(np.isnan(held), np.nan, uniform))
 
     def log_density(self, values: Floats) -> Floats:
-        """That of the whole, minus the logarithm of what it holds between the bounds."""
+        """Return the other forecast's log-density, minus the logarithm of its probability between the bounds."""
         y = np.broadcast_to(np.asarray(values, dtype=np.float64), self.shape)
         _, held = self._between
         inside = self.whole.log_density(y) - np.log(np.where(held > _LEAST, held, 1.0))
@@ -80,11 +80,11 @@ class Truncated(Forecast):
         return super()._inner(12)
 
     def _inner(self, halvings: int = 12) -> list[Floats]:
-        """Once for mean and score, and with fewer halvings, as bounds are near: each costs a cdf of the whole."""
+        """Return cached quantiles with fewer halvings, because bounds are near and each needs the other's cdf."""
         return self._places
 
     def mean(self) -> Floats:
-        """The upper bound minus ∫ F(x) dx, by Gauss and Legendre's rule between the bounds and some quantiles."""
+        """Return the upper bound minus ∫ F(x) dx, by the Gauss-Legendre rule between the bounds and some quantiles."""
         low, high = self.support()
         total = np.zeros(self.shape)
         for left, right in itertools.pairwise(np.sort(np.stack([low, *self._inner(), high]), 0)):
@@ -94,18 +94,18 @@ class Truncated(Forecast):
         return found
 
     def support(self) -> tuple[Floats, Floats]:
-        """The bounds."""
+        """Return the bounds."""
         return np.broadcast_to(self.low, self.shape), np.broadcast_to(self.high, self.shape)
 
     def affine(self, offset: Floats, factor: Floats) -> Truncated:
-        """The whole and its bounds moved."""
+        """Transform the other forecast and the bounds."""
         ends = np.sort(np.stack([offset + factor * self.low, offset + factor * self.high]), 0)
         return Truncated(self.whole.affine(offset, factor), ends[0], ends[1])
 
     def rows(self, chosen: NDArray[np.intp] | slice) -> Truncated:
-        """The same of some curves."""
+        """Return the forecast of some curves."""
         return Truncated(self.whole.rows(chosen), self.low[chosen], self.high[chosen])
 
     def first(self, times: int) -> Truncated:
-        """The same at the first so many times."""
+        """Return the forecast at the first ``times`` times."""
         return Truncated(self.whole.first(times), self.low, self.high)

@@ -1,4 +1,4 @@
-"""The last value, with a spread that complete curves of the same task tell."""
+"""The last value, with a spread from complete curves of the same task."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from zcbench.curves._context import Context, Floats
 from zcbench.curves._forecast import Forecast, Normals
 from zcbench.curves._register import get_curve_predictor, register_curve_predictor
 
-#: standard deviations are at least this, in units
+#: least standard deviation, in units
 _LEAST = 1e-4
 
 
@@ -22,13 +22,13 @@ _LEAST = 1e-4
     reference="the usual baseline; S. Adriaensen et al., NeurIPS 2023, arXiv:2310.20447, compare with the last value",
 )
 class CalibratedLastValue(CurvePredictor):
-    """A normal distribution around the last value, as wide as complete curves of the task changed from there.
+    """Last value with a normal distribution whose spread is that of changes in complete curves of the task.
 
-    The variance is the mean squared change between the two times over the curves that were learned from, pooled with
-    that of last_value.
+    The variance is the mean squared change between the two times over the complete curves, pooled with that of
+    last_value.
 
     Args:
-        pooled: number of curves that the spread of last_value is worth.
+        pooled: number of curves to which the spread of last_value is equivalent.
     """
 
     learns = True
@@ -38,7 +38,7 @@ class CalibratedLastValue(CurvePredictor):
         self.pooled = pooled
 
     def fit(self, curves: Sequence[Context]) -> Self:
-        """Keep complete curves.
+        """Store complete curves.
 
         Raises:
             InvalidInputError: there is none.
@@ -47,10 +47,10 @@ class CalibratedLastValue(CurvePredictor):
         return self
 
     def predict(self, contexts: Sequence[Context], asked: Floats) -> Forecast:
-        """The last values ``(curves, times)``, and spreads by both times.
+        """Forecast the last values ``(curves, times)``, with spreads that depend on both times.
 
         Raises:
-            InvalidInputError: it was not fitted.
+            InvalidInputError: the predictor is not fitted.
         """
         curves = need_fit("calibrated_last_value", getattr(self, "curves_", ()), 1)
         simple = get_curve_predictor("last_value").predict(contexts, asked)

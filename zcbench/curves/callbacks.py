@@ -1,6 +1,6 @@
 """Callbacks that stop trainings of Hugging Face's ``Trainer`` and of Lightning by their learning curves.
 
-A loop of one's own needs no callback::
+Your own training loop needs no callback::
 
     stopper = curves.Stopper(horizon=epochs, lower_is_better=True, path="curves.json")
     for configuration in configurations:
@@ -11,7 +11,7 @@ A loop of one's own needs no callback::
                 break
         stopper.finish()
 
-Neither package is imported before its callback is asked for.
+Each package is imported only when its callback is requested.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from zcbench.errors import InvalidInputError, MissingDependencyError
 
 
 def _value(metrics: Any, name: str, what: str) -> float:
-    """A metric as a number; InvalidInputError if it is not there."""
+    """Return a metric as a number; raise InvalidInputError if it is missing."""
     if name not in metrics:
         known = ", ".join(sorted(map(str, metrics))) or "none"
         raise InvalidInputError(f"there is no metric {name!r} to stop by; {what} has {known}.")
@@ -33,22 +33,22 @@ def _value(metrics: Any, name: str, what: str) -> float:
 
 
 def hugging_face_callback(stopper: Stopper, metric: str = "eval_loss", *, name: str | None = None) -> Any:
-    """A callback for ``transformers.Trainer`` that stops it after an evaluation.
+    """Make a callback for ``transformers.Trainer`` that stops it after an evaluation.
 
-    Epochs are those of the trainer, fractions too where it evaluates by steps; the stopper's horizon has to be its
-    ``num_train_epochs``. The training begins where the trainer's does, and ends where that ends.
+    Epochs are those of the trainer, possibly fractions if it evaluates by steps. The stopper's horizon must equal its
+    ``num_train_epochs``. The stopper's training begins and ends with the trainer's.
 
     Args:
-        stopper: may know of earlier trainings.
-        metric: what is told to the stopper, by its name in the trainer's metrics.
-        name: of the training; None for its number.
+        stopper: a stopper, possibly with earlier trainings.
+        metric: name of the metric in the trainer's metrics.
+        name: name of the training; None for its number.
 
     Returns:
         The callback; its ``decisions`` are the stopper's, one for each evaluation.
 
     Raises:
         MissingDependencyError: transformers is not installed.
-        InvalidInputError: while it trains, there is no such metric, or the trainer has other epochs.
+        InvalidInputError: during training, if there is no such metric, or the trainer has other epochs.
 
     Example:
         ``Trainer(..., callbacks=[hugging_face_callback(curves.Stopper(3, lower_is_better=True))])``
@@ -67,18 +67,18 @@ def hugging_face_callback(stopper: Stopper, metric: str = "eval_loss", *, name: 
             self.decisions: list[Decision] = []
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:
-            # The trainer goes on with a run of the stopper only where it goes on from a checkpoint of its own.
+            # The trainer resumes a run of the stopper only if it resumes from its own checkpoint.
             if state.max_steps > 0 and args.max_steps <= 0 and args.num_train_epochs != stopper.horizon:
                 raise InvalidInputError(
-                    f"the stopper's horizon is {stopper.horizon:g}, and the trainer has {args.num_train_epochs:g} "
-                    "epochs: let them be equal."
+                    f"the stopper's horizon is {stopper.horizon:g}, but the trainer has {args.num_train_epochs:g} "
+                    "epochs: make them equal."
                 )
             if not (state.global_step and stopper.resumed):
                 stopper.begin(name)
 
         def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **given: Any) -> Any:
             epoch = float(state.epoch or 0.0)
-            # Progress is counted in steps, which seldom divide an epoch without a remainder.
+            # Progress is counted in steps, which seldom divide an epoch exactly.
             whole = round(epoch) if abs(epoch - round(epoch)) < 1e-3 else epoch
             decision = stopper.update(whole, _value(metrics or {}, metric, "the evaluation"))
             self.decisions.append(decision)
@@ -93,21 +93,21 @@ def hugging_face_callback(stopper: Stopper, metric: str = "eval_loss", *, name: 
 
 
 def lightning_callback(stopper: Stopper, monitor: str = "val_loss", *, name: str | None = None) -> Any:
-    """A callback for Lightning's ``Trainer`` that stops it after a validation.
+    """Make a callback for Lightning's ``Trainer`` that stops it after a validation.
 
-    Epochs count from 1; the stopper's horizon has to be the trainer's ``max_epochs``.
+    Epochs count from 1; the stopper's horizon must equal the trainer's ``max_epochs``.
 
     Args:
-        stopper: may know of earlier trainings.
-        monitor: what is told to the stopper, by the name under which the module logs it.
-        name: of the training; None for its number.
+        stopper: a stopper, possibly with earlier trainings.
+        monitor: name under which the module logs the metric.
+        name: name of the training; None for its number.
 
     Returns:
         The callback; its ``decisions`` are the stopper's, one for each epoch with a validation.
 
     Raises:
         MissingDependencyError: neither lightning nor pytorch_lightning is installed.
-        InvalidInputError: while it trains, there is no such metric, or the trainer has other epochs.
+        InvalidInputError: during training, if there is no such metric, or the trainer has other epochs.
 
     Example:
         ``Trainer(max_epochs=50, callbacks=[lightning_callback(curves.Stopper(50, lower_is_better=True))])``
@@ -124,8 +124,8 @@ def lightning_callback(stopper: Stopper, monitor: str = "val_loss", *, name: str
         def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
             if trainer.max_epochs != stopper.horizon:
                 raise InvalidInputError(
-                    f"the stopper's horizon is {stopper.horizon:g}, and the trainer has max_epochs "
-                    f"{trainer.max_epochs}: let them be equal."
+                    f"the stopper's horizon is {stopper.horizon:g}, but the trainer has max_epochs "
+                    f"{trainer.max_epochs}: make them equal."
                 )
             if not (trainer.current_epoch and stopper.resumed):
                 stopper.begin(name)

@@ -1,4 +1,4 @@
-"""Several predictors in one, weighted by how well each has forecast the curve so far."""
+"""A mixture of several predictors, weighted by their forecasts of the curve so far."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from zcbench.curves._forecast import Forecast, Mixture
 from zcbench.curves._register import get_curve_predictor, register_curve_predictor
 from zcbench.errors import InvalidInputError
 
-#: a beginning is so many times as long as the one before, and how many values it is asked for
+#: growth factor of the forecast beginnings, and largest number of requested values in each part
 _GROWTH, _AHEAD = 1.5, 4
-#: a log-density counts as this at least: one outlier does not decide
+#: least counted log-density, so that one outlier does not dominate
 _FLOOR = -10.0
 
 
 def beginnings(length: int, least: int) -> list[tuple[int, int]]:
-    """Parts of a curve of ``length`` values: (values seen, values until which it is forecast), one after another."""
+    """Divide a curve of ``length`` values into consecutive parts: (known values, end of the forecast values)."""
     found, seen = [], max(least, 1)
     while seen < length:
         until = min(length, max(seen + 1, int(seen * _GROWTH)))
@@ -38,17 +38,17 @@ def beginnings(length: int, least: int) -> list[tuple[int, int]]:
     version=2,
 )
 class Evidence(CurvePredictor):
-    """A mixture of other predictors, weighted by their log-densities of the curve so far.
+    """Mixture of other predictors, weighted by their log-densities of the curve so far.
 
-    The curve is forecast from beginnings that grow by half: after 3 values the 4th, after 4 the 5th and 6th, and so on.
-    Of each of these parts four values at most, evenly spaced, are asked for, and stand for all of it. A predictor's
-    weight is its own times the exponential of the sum of their log-densities, times a power below one because
-    neighbouring errors are alike.
+    The curve is forecast from beginnings that grow by half: the 4th value after 3 values, the 5th and 6th after 4, and
+    so on. At most four evenly spaced values of each of these parts are forecast, and represent the whole part. A
+    predictor's weight is the product of its given weight and the exponential of the sum of its log-densities, raised to
+    a power below one because neighbouring errors are correlated.
 
     Args:
-        parts: curve predictors with weights, joined by "+": "lcpfn+0.5*(fits:criterion=bic)". None may learn from
-            complete curves, need others beside it, or lack a spread.
-        power: of the evidence; 0 leaves the weights that were given.
+        parts: curve predictors with weights, joined by "+": "lcpfn+0.5*(fits:criterion=bic)". Each must have a spread
+            and must not learn from complete curves or use curves jointly.
+        power: power of the evidence; 0 keeps the given weights.
     """
 
     ranges: ClassVar = {"power": (0.0, 1.0)}
@@ -58,10 +58,10 @@ class Evidence(CurvePredictor):
         self.power = power
 
     def predict(self, contexts: Sequence[Context], asked: Floats) -> Forecast:
-        """Mixtures of the parts' forecasts.
+        """Return mixtures of the parts' forecasts.
 
         Raises:
-            InvalidInputError: a part cannot be weighed.
+            InvalidInputError: a part cannot be weighted.
         """
         members, shares = self._members()
         evidence = np.stack([self.evidence(member, contexts) for member in members], 1)
@@ -71,11 +71,11 @@ class Evidence(CurvePredictor):
         return Mixture(forecasts, weights / weights.sum(1, keepdims=True))
 
     def files(self) -> tuple[Path, ...]:
-        """Those of the parts."""
+        """Return the files of the parts."""
         return tuple(file for member in self._members()[0] for file in member.files())
 
     def evidence(self, member: CurvePredictor, contexts: Sequence[Context]) -> Floats:
-        """Sum of log-densities of each curve's values after the third, forecast by a predictor ``(curves,)``."""
+        """Return a predictor's sum of log-densities of each curve's values after the third ``(curves,)``."""
         rows, begun, times, values, shares = [], [], [], [], []
         for row, one in enumerate(contexts):
             for seen, until in beginnings(len(one), 3):
@@ -100,7 +100,7 @@ class Evidence(CurvePredictor):
         for label, member in zip(given.labels, members, strict=True):
             if member.learns or member.joint or not member.spread:
                 raise InvalidInputError(
-                    f"parts={self.parts!r}: {label} cannot be weighed by its forecasts of one curve; choose parts that "
-                    "need neither complete curves nor others, and have a spread."
+                    f"parts={self.parts!r}: {label} cannot be weighted by its forecasts of one curve; choose parts "
+                    "that need neither complete curves nor other curves, and have a spread."
                 )
         return members, np.array(given.weights)

@@ -1,4 +1,4 @@
-"""The parametric families of learning curves, with the distributions from which priors draw their parameters."""
+"""Parametric families of learning curves, with the priors of their parameters."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Family:
     """Curves of one formula.
 
     Attributes:
-        name: the name that the papers use.
-        formula: as it is written.
+        name: the name in the papers.
+        formula: the formula as text.
         draw: draws parameters, an array ``(count, parameters)``, from a generator and a count.
         value: values ``(count, epochs)`` at times ``(epochs,)`` or ``(count, epochs)`` for parameters ``(count, p)``.
     """
@@ -28,13 +28,13 @@ class Family:
     value: Callable[[Floats, Floats], Floats]
 
     def __call__(self, times: Floats, parameters: Floats) -> Floats:
-        """Compute the curves; what overflows becomes infinite or nan, without a warning."""
+        """Compute the curves; overflow gives infinite values or nan, without a warning."""
         with np.errstate(all="ignore"):
             return self.value(np.asarray(times, dtype=np.float64), np.asarray(parameters, dtype=np.float64))
 
 
 def _split(parameters: Floats) -> list[Floats]:
-    """Each parameter as a column ``(count, 1)``."""
+    """Return each parameter as a column ``(count, 1)``."""
     return [parameters[:, [column]] for column in range(parameters.shape[1])]
 
 

@@ -1,4 +1,4 @@
-"""Parametric fits by least squares: the best family, and an ensemble of all of them."""
+"""Parametric fits by least squares: the best family, and an ensemble of all families."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from zcbench.curves._least_squares import BOUNDS, Curves, Fit, fit, inverses, sl
 from zcbench.curves._register import get_curve_predictor, register_curve_predictor
 from zcbench.errors import InvalidInputError
 
-#: a priori, residuals are as small as this with the weight of so many points: noise-free curves have a spread, too
+#: prior standard deviation of residuals and its weight in points, so that noise-free curves have a spread, too
 _NOISE, _POINTS = 0.005, 1.0
 #: variance of the logistic distribution, which is that of coordinates of uniformly distributed parameters
 _SPREAD = np.pi**2 / 3
-#: standard deviations are at most this, in units: no forecast is vaguer than the whole range
+#: largest standard deviation, in units, so that forecasts are not wider than the whole range
 _WIDEST = 0.5
-#: families are only nearly right: with this probability a spread is so many times as wide
+#: families are only approximately right: with this probability the spread is wider by this factor
 _TAIL, _WIDER = 0.15, 4.0
-#: last values, as many as this, from whose mean the forecast change is counted
+#: number of last values whose mean is the reference for the forecast change
 _LAST = 3
-#: curves that are fitted at once
+#: number of curves that are fitted at once
 _AT_ONCE = 256
 
 
@@ -35,9 +35,9 @@ class _Fits:
     """Fits of all families to curves.
 
     Attributes:
-        means: at the times asked for ``(curves, times, families)``.
+        means: at the requested times ``(curves, times, families)``.
         spreads: ``(curves, times, families)``.
-        costs: twice the negative log of each family's weight, up to a constant, inf where the curve has too few
+        costs: twice the negative logarithm of each family's weight, up to a constant, inf if the curve has too few
             points ``(curves, families)``.
     """
 
@@ -47,10 +47,10 @@ class _Fits:
 
 
 def criterion(squares: Floats, points: Floats, parameters: int, kind: str) -> Floats:
-    """AICc or BIC of least-squares fits with Gaussian noise ``(curves,)``; inf where AICc is not defined.
+    """Return AICc or BIC of least-squares fits with Gaussian noise ``(curves,)``; inf where AICc is not defined.
 
-    n ln(RSS / n) + 2 k + 2 k (k + 1) / (n - k - 1), or n ln(RSS / n) + k ln n, where k counts the noise, too. RSS is
-    increased by the residuals that are taken for granted, so that a perfect fit is finite.
+    The formula is n ln(RSS / n) + 2 k + 2 k (k + 1) / (n - k - 1), or n ln(RSS / n) + k ln n, where k includes the
+    noise. RSS is increased by the prior residuals, so that the value for a perfect fit is finite.
 
     Source: K. P. Burnham and D. R. Anderson, "Multimodel Inference", Sociological Methods & Research 2004, sections 2
     and 4.
@@ -58,7 +58,7 @@ def criterion(squares: Floats, points: Floats, parameters: int, kind: str) -> Fl
     Args:
         squares: sums of squared residuals.
         points: numbers of points.
-        parameters: of the family, without the noise.
+        parameters: number of the family's parameters, without the noise.
         kind: "aicc" or "bic".
     """
     k, n = parameters + 1, points
@@ -71,11 +71,11 @@ def criterion(squares: Floats, points: Floats, parameters: int, kind: str) -> Fl
 
 
 def forecast_of(fitted: Fit, curves: Curves, asked: Floats) -> tuple[Floats, Floats]:
-    """Means and variances ``(curves, times)`` of what a fit expects, noise included.
+    """Return means and variances ``(curves, times)`` of a fit's forecast, including noise.
 
-    The noise is that of the residuals, n - p degrees of freedom, pooled with one point of standard deviation .005. The
-    parameters' uncertainty goes into the values by the delta method: covariance (J'J / s² + P)⁻¹, where P is the
-    precision of parameters that are uniform between their bounds, so that nothing is more uncertain than its bounds.
+    The noise is estimated from the residuals with n - p degrees of freedom, pooled with one point of standard deviation
+    .005. The delta method adds the parameters' uncertainty, with the covariance (J'J / s² + P)⁻¹. P is the precision of
+    parameters that are uniform between their bounds, so that no parameter is more uncertain than its bounds.
     """
     size = fitted.at.shape[1]
     freedom = np.maximum(curves.points - size, 0)
@@ -88,7 +88,7 @@ def forecast_of(fitted: Fit, curves: Curves, asked: Floats) -> tuple[Floats, Flo
 
 
 class _Fitted(CurvePredictor):
-    """What both ways of using fits share."""
+    """The common part of both predictors that use fits."""
 
     least = 1
     ranges: ClassVar = {"starts": (1, 64), "doubt": (0.0, 10.0)}
@@ -100,7 +100,7 @@ class _Fitted(CurvePredictor):
         self.doubt = doubt
 
     def predict(self, contexts: Sequence[Context], asked: Floats) -> Forecast:
-        """Normal distributions, or mixtures of them; of a curve too short for any family, around its last value."""
+        """Return normal distributions or mixtures; around the last value for a curve too short for any family."""
         names = self._names()
         parts = [
             self._some(names, contexts[start : start + _AT_ONCE], asked[start : start + _AT_ONCE])
@@ -120,7 +120,7 @@ class _Fitted(CurvePredictor):
         return names
 
     def _some(self, names: list[str], contexts: Sequence[Context], asked: Floats) -> tuple[Floats, Floats, Floats]:
-        """Weights, means and spreads ``(curves, times, parts)``."""
+        """Return weights, means and spreads ``(curves, times, parts)``."""
         curves = Curves.of(contexts)
         found = self._fits(names, curves, asked)
         simple = get_curve_predictor("last_value").predict(contexts, asked)
@@ -132,7 +132,7 @@ class _Fitted(CurvePredictor):
         weights = np.concatenate([weights, short[:, None].astype(float)], 1)
         means = np.concatenate([np.where(known[:, None], found.means, simple.means), simple.means], 2)
         spreads = np.concatenate([np.where(known[:, None], found.spreads, simple.spreads), simple.spreads], 2)
-        # Tails for what was fitted; what the last value's spread is worth was measured with its own.
+        # Tails only for fits, because the last value's spread was calibrated.
         tail = np.where(np.arange(means.shape[2]) < len(names), _TAIL, 0.0)
         weights = np.concatenate([(1 - tail) * weights, tail * weights], 1)
         means, spreads = np.tile(means, 2), np.concatenate([spreads, np.minimum(_WIDER * spreads, 2 * _WIDEST)], 2)
@@ -158,12 +158,12 @@ class _Fitted(CurvePredictor):
         return _Fits(means, spreads, costs)
 
     def _weights(self, costs: Floats) -> Floats:
-        """Weights ``(curves, families)`` from costs above the least; of costs that are inf, 0."""
+        """Return weights ``(curves, families)`` from costs relative to the lowest; 0 for infinite costs."""
         raise NotImplementedError
 
 
 def _last(curves: Curves) -> Floats:
-    """Means of each curve's last values ``(curves,)``."""
+    """Return means of each curve's last values ``(curves,)``."""
     recent = curves.real * (curves.real[:, ::-1].cumsum(1)[:, ::-1] <= _LAST)
     found: Floats = (recent * curves.values).sum(1) / recent.sum(1)
     return found
@@ -175,18 +175,18 @@ def _last(curves: Curves) -> Floats:
     "time series model selection in small samples', Biometrika 1989",
 )
 class BestFit(_Fitted):
-    """The parametric family that fits best by AICc, by least squares from several starts.
+    """Best parametric family by AICc, fitted by least squares from several starts.
 
-    A curve of n points can have families of n - 3 parameters at most; one of fewer than five is forecast as last_value
-    does it. The variance is that of residuals, of the parameters by the delta method, and of the change itself; with a
-    probability of .15 the spread is four times as wide.
+    A curve of n points is fitted with families of at most n - 3 parameters; a curve of fewer than five points is
+    forecast like last_value. The variance is the sum of those of residuals, of the parameters by the delta method, and
+    of the forecast change. With a probability of .15 the spread is four times as wide.
 
     Args:
         families: "all" eleven, or names joined by "+".
-        starts: local searches for each family.
+        starts: number of local searches for each family.
         criterion: "aicc" or "bic".
-        doubt: standard deviation of a forecast change, as a share of that change, because no family is quite right. It
-            and the tails were chosen on curves of both priors.
+        doubt: standard deviation of a forecast change, as a share of that change, because no family is exact. Its
+            default and the tails were chosen on curves of both priors.
     """
 
     def _weights(self, costs: Floats) -> Floats:
@@ -199,13 +199,13 @@ class BestFit(_Fitted):
     "Anderson, Sociological Methods & Research 2004, section 3.2",
 )
 class Fits(_Fitted):
-    """An ensemble of all parametric families, weighted by exp(-AICc / 2).
+    """Ensemble of all parametric families, weighted by exp(-AICc / 2).
 
-    Each is fitted as best_fit does it.
+    Each family is fitted as in best_fit.
 
     Args:
         families: "all" eleven, or names joined by "+".
-        starts: local searches for each family.
+        starts: number of local searches for each family.
         criterion: "aicc" or "bic".
         doubt: standard deviation of a forecast change, as a share of that change.
     """

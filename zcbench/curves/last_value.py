@@ -1,4 +1,4 @@
-"""The last value, with a spread that is calibrated on a prior's curves: what every forecast has to beat."""
+"""The last value, with a spread that is calibrated on a prior's curves: the baseline of all forecasts."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from zcbench.curves._forecast import Forecast, Normals
 from zcbench.curves._register import register_curve_predictor
 from zcbench.curves.priors import PRIORS, prior_named
 
-#: curves from which the spread is measured, and their seed
+#: number of curves from which the spread is measured, and their seed
 _CURVES, _SEED = 5_000, 20_231_031
 
 
 @cache
 def _spreads(prior: str) -> Floats:
-    """Root mean squared differences between values at times 1 … 100 and 1 … 100 of a prior's curves ``(100, 100)``."""
+    """Return root mean squared differences between values at times 1 … 100 of a prior's curves ``(100, 100)``."""
     values = PRIORS[prior].sample(np.random.default_rng(_SEED), _CURVES).values.clip(-1, 2)
     later = values.shape[1]
     return np.array(
@@ -32,20 +32,20 @@ def _spreads(prior: str) -> Floats:
     reference="the usual baseline; spread: S. Adriaensen et al., NeurIPS 2023, arXiv:2310.20447, compares with it",
 )
 class LastValue(CurvePredictor):
-    """A normal distribution around the last value.
+    """Last value with a normal distribution whose spread is that of changes in a prior's curves.
 
-    Its standard deviation for each pair of a last and a later time is the root mean squared change between them, over
+    The standard deviation for each pair of a last and a later time is the root mean squared change between them, over
     5,000 curves of a prior.
 
     Args:
-        prior: whose curves tell the spread.
+        prior: name of the prior whose curves determine the spread.
     """
 
     def __init__(self, prior: str = "paper") -> None:
         self.prior = prior
 
     def predict(self, contexts: Sequence[Context], asked: Floats) -> Forecast:
-        """The last values ``(curves, times)``, and spreads by the distance in time."""
+        """Forecast the last values ``(curves, times)``, with spreads by the distance in time."""
         spreads = _spreads(prior_named(self.prior).name)
         last = np.array([one.values[-1] for one in contexts])[:, None]
         known = np.array([one.times[-1] for one in contexts])[:, None]

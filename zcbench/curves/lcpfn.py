@@ -18,17 +18,17 @@ from zcbench.curves.priors import PRIORS
 from zcbench.errors import InvalidInputError
 
 SHIPPED = Path(__file__).parent / "weights" / "lcpfn.safetensors"
-#: forecasts lie in here, in units; noise may leave [0, 1]
+#: range of forecasts, in units; noise may leave [0, 1]
 RANGE = (-0.25, 1.25)
-#: priors that "mixed" weighs
+#: priors that "mixed" weights
 _MIXED = ("paper", "extended")
-#: curves in one pass
+#: number of curves in one pass
 _AT_ONCE = 256
 
 
 @lru_cache(maxsize=4)
 def _loaded(path: Path, changed: int) -> Loaded:
-    """Weights of a file, read once for each time ``changed`` at which it was written."""
+    """Read the weights of a file once for each modification time ``changed``."""
     return load(path)
 
 
@@ -39,15 +39,15 @@ def _loaded(path: Path, changed: int) -> Loaded:
     version=2,
 )
 class LCPFN(CurvePredictor):
-    """A prior-data fitted network: Bayesian extrapolation in one pass.
+    """Prior-data fitted network: Bayesian extrapolation in one pass.
 
     Args:
         prior: "extended" for real curves, "paper", "sizes" for errors by the size of a training set that grows by a
-            factor from point to point, or "mixed": the first two, weighted by how well they forecast the curve so far,
-            value by value.
-        weights: file of weights, as ``zcbench curves train`` writes it; "" is the one that ships with zcbench.
-        precision: "float32", or "bfloat16": products of three digits, which are faster for many curves where the
-            processor has them; forecasts change by about .005 nats.
+            factor from point to point, or "mixed": the first two, weighted by their log-densities of the curve's values
+            so far.
+        weights: file of weights, as ``zcbench curves train`` writes it; "" for the weights that zcbench contains.
+        precision: "float32", or "bfloat16": products of three digits, which are faster for many curves if the processor
+            supports them; forecasts change by about .005 nats.
     """
 
     least = 0
@@ -58,13 +58,13 @@ class LCPFN(CurvePredictor):
         self.precision = precision
 
     def files(self) -> tuple[Path, ...]:
-        """The weights, unless they are those that ship, whose change is a new version."""
+        """Return the file of weights; none for zcbench's own, because their change is a new version."""
         return (Path(self.weights),) if self.weights else ()
 
     def predict(self, contexts: Sequence[Context], asked: Floats) -> Forecast:
-        """Binned distributions, one network pass for every 256 curves and each prior.
+        """Return binned distributions, with one pass of the network for every 256 curves and each prior.
 
-        One value in a thousand is expected outside [-0.25, 1.25], as a training that diverges gives it.
+        A thousandth of the probability lies outside [-0.25, 1.25], for diverging trainings.
         """
         if self.prior not in ("mixed", *PRIORS):
             raise InvalidInputError(f"prior={self.prior!r}: choose one of mixed, {', '.join(PRIORS)}.")
@@ -100,7 +100,7 @@ class LCPFN(CurvePredictor):
     def _parts(
         cls, prior: str, contexts: Sequence[Context], asked: Floats
     ) -> Iterator[tuple[slice, tuple[list[Floats], list[Floats], Floats, int]]]:
-        """Curves of one pass, and what a network sees of them: times, values, ends, number of the prior."""
+        """Yield the curves of one pass and the network's input for them: times, values, ends, number of the prior."""
         ends, number = cls._ends(prior, contexts, asked), list(PRIORS).index(prior)
         for start in range(0, len(contexts), _AT_ONCE):
             part = slice(start, start + _AT_ONCE)
@@ -109,7 +109,7 @@ class LCPFN(CurvePredictor):
 
     @staticmethod
     def _ends(prior: str, contexts: Sequence[Context], asked: Floats) -> Floats:
-        """Where trainings end: in the paper's prior all at time 100."""
+        """Return the ends of trainings: always time 100 with the paper's prior."""
         if prior == "paper":
             return np.full(len(contexts), float(GRID))
         ends: Floats = np.maximum([one.end for one in contexts], asked.max(1))

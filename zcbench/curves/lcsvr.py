@@ -1,4 +1,4 @@
-"""Support-vector regression on the beginning of a curve, learned from complete curves of the task."""
+"""Support-vector regression on the beginning of a curve, fitted to complete curves of the task."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from zcbench.curves._context import Context, Floats
 from zcbench.curves._forecast import Forecast, Normals
 from zcbench.curves._register import register_curve_predictor
 
-#: complete curves that it needs, folds of cross-validation, and times at which a regression is learned
+#: least number of complete curves, folds of cross-validation, and number of times with a regression
 _LEAST, _FOLDS, _ANCHORS = 6, 5, 6
-#: standard deviations are at least this, in units
+#: least standard deviation, in units
 _NARROW = 1e-3
 
 
@@ -28,14 +28,14 @@ _NARROW = 1e-3
 class LcSVR(CurvePredictor):
     """ν-support-vector regression of later values on the values so far and their first and second differences.
 
-    What is learned is the change from the last value, at six of the times that are asked for; between them it is
-    interpolated. Numbers that describe the configuration are features, too, where every curve has them. The spread is
-    the root mean square of residuals in five-fold cross-validation. Hyper-parameters are chosen once for each beginning
-    that occurs, at the last time that is asked for.
+    The target is the change from the last value, at six of the requested times; it is interpolated between them.
+    Numbers that describe the configuration are features, too, if every curve has them. The spread is the root mean
+    square of residuals in five-fold cross-validation. Hyper-parameters are chosen once for each different beginning, at
+    the last requested time.
 
     Args:
-        draws: hyper-parameters that are tried.
-        seed: decides draws and folds.
+        draws: number of hyper-parameter settings to try.
+        seed: determines draws and folds.
     """
 
     learns = True
@@ -46,7 +46,7 @@ class LcSVR(CurvePredictor):
         self.seed = seed
 
     def fit(self, curves: Sequence[Context]) -> Self:
-        """Keep complete curves.
+        """Store complete curves.
 
         Raises:
             InvalidInputError: there are fewer than six.
@@ -55,10 +55,10 @@ class LcSVR(CurvePredictor):
         return self
 
     def predict(self, contexts: Sequence[Context], asked: Floats) -> Forecast:
-        """Normal distributions; contexts of the same times, asked for the same times, share one regression.
+        """Return normal distributions; contexts with equal times and equal requested times share one regression.
 
         Raises:
-            InvalidInputError: it was not fitted.
+            InvalidInputError: the predictor is not fitted.
         """
         curves = need_fit("lcsvr", getattr(self, "curves_", ()), _LEAST)
         means, spreads = np.empty(asked.shape), np.empty(asked.shape)
@@ -72,7 +72,7 @@ class LcSVR(CurvePredictor):
         return Normals.single(means, spreads)
 
     def _group(self, curves: list[Context], contexts: list[Context], asked: Floats) -> tuple[Floats, Floats]:
-        """Means ``(contexts, times)`` and spreads ``(times,)``."""
+        """Return means ``(contexts, times)`` and spreads ``(times,)``."""
         times = contexts[0].times
         anchors = np.unique(np.linspace(0, len(asked) - 1, min(_ANCHORS, len(asked))).astype(int))
         known = at_times(curves, times)
@@ -100,7 +100,7 @@ class LcSVR(CurvePredictor):
         return KFold(_FOLDS, shuffle=True, random_state=self.seed)
 
     def _chosen(self, x: Floats, change: Floats) -> dict[str, float]:
-        """Hyper-parameters of the smallest cross-validated error, of targets of unit variance."""
+        """Return the hyper-parameters with the smallest cross-validated error, for targets of unit variance."""
         rng = np.random.default_rng(self.seed)
         best, least = {"C": 1.0, "nu": 0.5, "gamma": 1 / x.shape[1]}, np.inf
         for number in range(self.draws):
@@ -117,7 +117,7 @@ class LcSVR(CurvePredictor):
         return best
 
     def _learned(self, chosen: dict[str, float], x: Floats, change: Floats, query: Floats) -> tuple[Floats, float]:
-        """Changes of the queries, and the root mean square of cross-validated residuals."""
+        """Return changes of the queries, and the root mean square of cross-validated residuals."""
         residual = self._held_out(chosen, x, change) - change
         return _regressed(chosen, x, change, query), max(float(np.sqrt((residual**2).mean())), _NARROW)
 
@@ -129,7 +129,7 @@ class LcSVR(CurvePredictor):
 
 
 def features(values: Floats, codes: Sequence[Floats | None] | None) -> Floats:
-    """Values, first and second differences, and codes ``(curves, features)``, of values ``(curves, epochs)``."""
+    """Return values, first and second differences, and codes ``(curves, features)``, of values ``(curves, epochs)``."""
     parts = [values, np.diff(values), np.diff(values, 2) if values.shape[1] > 1 else values[:, :0]]
     if codes is not None:
         parts.append(np.array(codes, dtype=np.float64))
@@ -137,16 +137,16 @@ def features(values: Floats, codes: Sequence[Floats | None] | None) -> Floats:
 
 
 def _regressed(chosen: dict[str, float], x: Floats, y: Floats, query: Floats) -> Floats:
-    """The regression's values, of targets that are standardised for it."""
+    """Return the regression's values; targets are standardised for the fit."""
     from sklearn.svm import NuSVR
 
     centre, scale = y.mean(), y.std()
     if scale < 1e-12:
         return np.full(len(query), centre)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # draws that do not converge have a large error, and are not chosen
+        warnings.simplefilter("ignore")  # draws that do not converge have a large error and are not chosen
         model = NuSVR(**chosen, max_iter=20_000)
-        model.random_state = 0  # it draws a number that it does not need, else from everybody's generator
+        model.random_state = 0  # it draws an unused number, which would otherwise come from the global generator
         model.fit(x, (y - centre) / scale)
     found: Floats = centre + scale * model.predict(query)
     return found

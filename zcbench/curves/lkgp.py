@@ -1,4 +1,4 @@
-"""A Gaussian process over all curves of a task at once, with a latent Kronecker structure."""
+"""A Gaussian process over all curves of a task, with a latent Kronecker structure."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from zcbench.curves._forecast import Forecast, Normals
 from zcbench.curves._kronecker import Conditioned, Grid, Process
 from zcbench.curves._register import register_curve_predictor
 
-#: values are cut to this, in units: one training that diverges does not decide for the others
+#: values are clipped to this range, in units, so that one diverging training does not affect the others
 REACH = (-1.0, 2.0)
-#: times of the grid at most; more are rounded to whole ones
+#: largest number of times on the grid; if there are more, they are rounded to integers
 _TIMES = 128
-#: curves and times from which hyper-parameters are learned, and columns of codes there
+#: number of curves and times for fitting hyper-parameters, and columns of codes in this fit
 _CURVES, _LEARNED, _COLUMNS = 200, 24, 10
-#: dimensions of what curves share, times by columns, in a forecast
+#: dimensions of the shared part, times by columns, in a forecast
 _SHARED = 1_500
 _STEPS, _ROUNDS = 30, 3
-#: degrees of freedom of a curve's scale before it is seen, and parts of a forecast
+#: prior degrees of freedom of a curve's scale, and number of parts of a forecast
 _FREEDOM, _PARTS = 5.0, 5
-#: noise has at least this standard deviation, in units
+#: least standard deviation of noise, in units
 _LEAST = 1e-4
-#: standard deviations of the prior within which hyper-parameters stay
+#: limits of hyper-parameters, in standard deviations of the prior
 _WITHIN = 4.0
 
 #: mean and standard deviation of each hyper-parameter's prior; times are logarithms of epochs, values units
 PRIOR: dict[str, tuple[float, float]] = {
-    # There is one common curve, which tells little of its own kernel: its prior is narrow.
+    # There is one common curve, which hardly determines its own kernel, so that its prior is narrow.
     "shared": (math.log(0.25), 0.4),  # log standard deviation
     "shared_length": (math.log(3.0), 0.4),
-    "own": (math.log(0.1), 1.0),  # log standard deviation of a curve's own part
+    "own": (math.log(0.1), 1.0),  # log standard deviation of a curve's individual part
     "growth": (0.0, 0.5),  # its power of time
     "level": (0.0, 1.0),  # logits of its shares: constant, smooth; the third, rough, has 0
     "smooth": (0.0, 1.0),
@@ -47,7 +47,7 @@ PRIOR: dict[str, tuple[float, float]] = {
     "rough_length": (math.log(2.0), 0.7),
     "noise": (math.log(0.01), 1.0),  # log standard deviation
     "noise_growth": (0.0, 0.5),
-    "coded": (0.0, 1.5),  # logit of the share of its own part that codes tell
+    "coded": (0.0, 1.5),  # logit of the share of the individual part that codes explain
     "code_length": (0.0, 0.7),  # in root mean squares of distances between codes
 }
 
@@ -57,9 +57,9 @@ class _Task:
     """All curves in one table.
 
     Attributes:
-        grid: values about their median, in units.
+        grid: values relative to their median, in units.
         centre: this median.
-        codes: of configurations ``(curves, features)``, scaled so that distances have a root mean square of 1, or none.
+        codes: of configurations ``(curves, features)``, scaled to a root mean square distance of 1, or None.
     """
 
     grid: Grid
@@ -73,27 +73,27 @@ class _Task:
     "Structure', arXiv:2410.09239; own kernels and an exact solution",
 )
 class LKGP(CurvePredictor):
-    """A Gaussian process over curves and time: all curves of a task, complete or not, inform each other.
+    """Gaussian process over curves and time: all curves of a task, complete or not, inform each other.
 
-    A curve is one that all have in common, plus its own part and noise, both times a scale of the curve. The common one
-    has a Matern kernel (3/2) and a constant over the logarithm of time. A curve's own part is a product of a kernel
-    over curves and one over time: constant, smooth (Matern 5/2) and rough (Matern 1/2) over the logarithm of time, in
-    shares that are learned, times a power of time. Over curves the kernel is 1 for a curve with itself and 0 for
-    others, or, where every curve has a code of its configuration, a learned share of it is a squared exponential of the
-    distance of codes. So without codes curves are exchangeable: nothing but their values tells them apart. The scales
-    make a curve's own part a multivariate t of five degrees of freedom, so that a curve that goes astray neither
-    decides for the others nor gets a spread that is too narrow.
+    A curve is the sum of a common curve and an individual part with noise, which are multiplied by the curve's scale.
+    The common curve has a Matern kernel (3/2) and a constant over the logarithm of time. The individual part has a
+    product of a kernel over curves and one over time. The kernel over time is a sum of a constant, a smooth (Matern
+    5/2) and a rough (Matern 1/2) kernel over the logarithm of time with learned shares, times a power of time. The
+    kernel over curves is 1 for a curve with itself and 0 for different curves. If every curve has a code of its
+    configuration, a learned share of it is a squared exponential of the distance of codes. Without codes, curves are
+    therefore exchangeable: only their values distinguish them. The scales make the individual part a multivariate t of
+    five degrees of freedom, so that an outlying curve neither affects the others nor gets too narrow a spread.
 
-    Hyper-parameters have the greatest posterior probability given all curves, complete and not, of which 200 at 24
-    times are looked at. Values are conditioned on exactly. Where there are more different codes than 1,500 by the
-    number of times, the rest is projected on codes that are far apart, and what this misses counts as the curve's own
-    (E. Snelson and Z. Ghahramani, "Sparse Gaussian Processes using Pseudo-inputs", NeurIPS 2005). The paper has one
-    kernel over codes and one over time, and neither a common curve nor scales.
+    Hyper-parameters maximize the posterior probability given all curves, complete or not, of which 200 at 24 times are
+    used. Conditioning on the values is exact. If there are more different codes than 1,500 divided by the number of
+    times, the others are projected on codes that are far apart, and the projection's error is added to the individual
+    part (E. Snelson and Z. Ghahramani, "Sparse Gaussian Processes using Pseudo-inputs", NeurIPS 2005). The paper has
+    one kernel over codes and one over time, and neither a common curve nor scales.
 
-    Complete curves are not needed: one beginning alone is a Gaussian process over time.
+    Complete curves are not needed: a single beginning is a Gaussian process over time.
 
     Args:
-        codes: whether codes are looked at.
+        codes: whether codes are used.
     """
 
     joint = True
@@ -102,12 +102,12 @@ class LKGP(CurvePredictor):
         self.codes = codes
 
     def fit(self, curves: Sequence[Context]) -> Self:
-        """Keep complete curves of the task, which may be none."""
+        """Store complete curves of the task, of which there may be none."""
         self.curves_ = [one for one in curves if len(one)]
         return self
 
     def predict(self, contexts: Sequence[Context], asked: Floats) -> Forecast:
-        """Student's t as mixtures of five normal distributions, each given all contexts and all complete curves."""
+        """Return Student's t as mixtures of five normal distributions, given all contexts and all complete curves."""
         if not len(contexts):
             return Normals.single(np.zeros(asked.shape), np.ones(asked.shape))
         curves = [*getattr(self, "curves_", ()), *contexts]
@@ -121,7 +121,7 @@ class LKGP(CurvePredictor):
 
 
 def _task(curves: Sequence[Context], coded: bool) -> _Task:
-    """Curves as rows of a table."""
+    """Return curves as rows of a table."""
     every = np.unique(np.concatenate([one.times for one in curves]))
     every = every if len(every) else np.ones(1)
     whole = len(every) > _TIMES
@@ -141,9 +141,9 @@ def _task(curves: Sequence[Context], coded: bool) -> _Task:
 
 
 def _alike(values: Floats, seen: NDArray[np.bool_]) -> bool:
-    """Whether all curves begin with one value and do not stay equal, as losses measured against their first do.
+    """Return whether all curves begin with the same value and then differ, like losses divided by their first value.
 
-    Such a value tells nothing, and no kernel has a variance that is 0 there and not soon after.
+    Such a value contains no information, and no kernel has a variance that is 0 there and not shortly after.
     """
     first = values[seen[:, 0], 0]
     later = [values[rows, column] for column, rows in enumerate(seen.T) if column and rows.sum() > 1]
@@ -151,7 +151,7 @@ def _alike(values: Floats, seen: NDArray[np.bool_]) -> bool:
 
 
 def _codes(curves: Sequence[Context]) -> Tensor | None:
-    """Codes of all curves, of unit variance by feature, or none."""
+    """Return codes of all curves, with unit variance of each feature, or None."""
     given = [one.code for one in curves if one.code is not None and np.isfinite(one.code).all()]
     if len(given) < len(curves) or len({len(one) for one in given}) > 1 or not len(given[0]):
         return None
@@ -163,7 +163,7 @@ def _codes(curves: Sequence[Context]) -> Tensor | None:
 
 
 def learned(task: _Task) -> dict[str, Tensor]:
-    """Hyper-parameters of the greatest posterior probability, given scales that are learned in turn."""
+    """Return the hyper-parameters with the largest posterior probability, alternating with estimates of the scales."""
     from scipy.optimize import minimize
 
     part = _part(task)
@@ -180,7 +180,7 @@ def learned(task: _Task) -> dict[str, Tensor]:
             try:
                 process = _process(given(free), part, _COLUMNS, scales)
                 total = free.square().sum() / 2 - Conditioned(process, part.grid).log_likelihood
-            except RuntimeError:  # no Cholesky root
+            except RuntimeError:  # no Cholesky factor
                 return 1e12, np.zeros(len(raw))
             (slope,) = torch.autograd.grad(total, free)
         if not (torch.isfinite(total) and torch.isfinite(slope).all()):
@@ -197,17 +197,17 @@ def learned(task: _Task) -> dict[str, Tensor]:
 
 
 def _scales(conditioned: Conditioned) -> Tensor:
-    """How much farther each curve lies from the common one than it should, shrunk towards 1 ``(curves,)``.
+    """Return the ratio of each curve's distance from the common one to its expectation, shrunk towards 1 ``(curves,)``.
 
-    The step of expectation maximisation for a multivariate t (G. J. McLachlan and T. Krishnan, "The EM Algorithm and
-    Extensions", 2008, section 5.8): λ² = (ν + squared distance) / (ν + values).
+    This is a step of expectation maximisation for a multivariate t (G. J. McLachlan and T. Krishnan, "The EM Algorithm
+    and Extensions", 2008, section 5.8): λ² = (ν + squared distance) / (ν + values).
     """
     count = conditioned.grid.seen.sum(1)
     return ((_FREEDOM + conditioned.distances()) / (_FREEDOM + count)).sqrt()
 
 
 def _conditioned(task: _Task, chosen: dict[str, Tensor], most: int) -> tuple[Conditioned, Tensor]:
-    """All that is known, and degrees of freedom ``(curves,)``."""
+    """Return the conditioned process, and degrees of freedom ``(curves,)``."""
     scales = torch.ones(len(task.grid.values), dtype=torch.float64)
     for _ in range(_ROUNDS):
         scales = _scales(Conditioned(_process(chosen, task, 0, scales), task.grid))
@@ -215,7 +215,7 @@ def _conditioned(task: _Task, chosen: dict[str, Tensor], most: int) -> tuple[Con
 
 
 def _student(means: Floats, spreads: Floats, freedom: Floats) -> Normals:
-    """Student's t as mixtures of normal distributions, whose precisions have a gamma distribution's quantiles."""
+    """Return Student's t as mixtures of normal distributions with precisions at quantiles of a gamma distribution."""
     from scipy.special import gammaincinv
 
     levels = (np.arange(_PARTS) + 0.5) / _PARTS
@@ -226,12 +226,12 @@ def _student(means: Floats, spreads: Floats, freedom: Floats) -> Normals:
 
 
 def _part(task: _Task) -> _Task:
-    """Some curves at some times, the same ones in whatever order curves are given."""
+    """Select some curves at some times, independent of the order of curves."""
     grid = task.grid
     size = len(grid.times)
     times = np.arange(size)
     if size > _LEARNED:
-        # Evenly by time and by its logarithm, each with its neighbour: short changes tell the noise.
+        # Evenly by time and by its logarithm, each with its neighbour, because short changes determine the noise.
         logs = np.log(grid.times.numpy().clip(0.5))
         even = np.linspace(0, size - 2, _LEARNED // 4)
         late = np.interp(np.linspace(logs[0], logs[-2], _LEARNED // 4), logs, np.arange(size))
@@ -250,7 +250,7 @@ def _part(task: _Task) -> _Task:
 
 
 def _process(given: dict[str, Tensor], task: _Task, most: int, scales: Tensor) -> Process:
-    """The prior of hyper-parameters, with so many columns for codes at most."""
+    """Return the prior with these hyper-parameters and at most ``most`` columns for codes."""
     middle = float(_log(task.grid.times).mean())
     shares = torch.softmax(torch.stack([given["level"], given["smooth"], torch.zeros_like(given["level"])]), 0)
 
@@ -280,14 +280,14 @@ def _log(times: Tensor) -> Tensor:
 
 
 def _matern(a: Tensor, b: Tensor, length: Tensor, twice: int) -> Tensor:
-    """Matern's correlation of smoothness twice / 2 between logarithms of times (Rasmussen and Williams, eq. 4.17)."""
+    """Return Matern's correlation of smoothness twice / 2 of logarithms of times (Rasmussen and Williams, eq. 4.17)."""
     gap = (_log(a)[..., :, None] - _log(b)[..., None, :]).abs() / length.exp() * math.sqrt(twice)
     powers = {1: torch.ones_like(gap), 3: 1 + gap, 5: 1 + gap + gap**2 / 3}[twice]
     return powers * torch.exp(-gap)
 
 
 def _columns(codes: Tensor, length: Tensor, most: int) -> Tensor:
-    """Φ with Φ Φᵀ the squared exponential of codes, projected on codes that are far apart if there are too many."""
+    """Return Φ where Φ Φᵀ is the squared exponential of codes, projected on distant codes if there are too many."""
     picked, nearest = [0], (codes - codes[0]).square().sum(1)
     while len(picked) < max(1, most) and float(nearest.max()) > 1e-12:
         picked.append(int(nearest.argmax()))

@@ -1,4 +1,4 @@
-"""Markov chains over the paper's prior: slow, and the reference for what replaces them."""
+"""Markov chains over the paper's prior: slow, and the reference for faster approximations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from zcbench.curves._register import register_curve_predictor
 from zcbench.errors import InvalidInputError, MissingDependencyError
 
 _TIMES = np.arange(1, 101.0)
-#: coordinates by name: a uniform distribution between two bounds, or a normal one of mean and standard deviation
+#: coordinates by name: a uniform distribution between two bounds, or a normal one with mean and standard deviation
 COORDINATES: dict[str, tuple[str, float, float]] = {
     "pow3 weight": ("uniform", 0, 1),
     "ilog2 weight": ("uniform", 0, 1),
@@ -36,7 +36,7 @@ _FIRST, _SECOND = (np.array([row[column] for row in COORDINATES.values()], dtype
 
 
 def means(points: Floats, times: Floats) -> Floats:
-    """Curves without noise ``(count, times)`` of parameters ``(count, 13)``; what overflows is infinite or nan."""
+    """Return curves without noise ``(count, times)`` of parameters ``(count, 13)``; overflow gives inf or nan."""
     w1, w2, w3, c, a, alpha, c2, a2, top, low, k, delta, _ = points.T[:, :, None]
     log = np.log(times)
     with np.errstate(all="ignore"):
@@ -48,7 +48,7 @@ def means(points: Floats, times: Floats) -> Floats:
 
 
 def log_prior(points: Floats) -> Floats:
-    """Log-densities ``(count,)`` of parameters ``(count, 13)``, before curves are rejected."""
+    """Return log-densities ``(count,)`` of parameters ``(count, 13)``, before curves are rejected."""
     outside = (~_NORMAL & ((points < _FIRST) | (points > _SECOND))).any(1)
     z = np.where(_NORMAL, (points - _FIRST) / _SECOND, 0.0)
     with np.errstate(over="ignore"):
@@ -58,15 +58,15 @@ def log_prior(points: Floats) -> Floats:
 
 
 def kept(curves: Floats) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Which curves ``(count, 100)`` the prior keeps: within [0, 1], and higher at time 100 than at time 1."""
+    """Return which curves ``(count, 100)`` the prior accepts: within [0, 1], and higher at time 100 than at time 1."""
     with np.errstate(invalid="ignore"):
         good: np.ndarray[tuple[int], np.dtype[np.bool_]]
-        good = (curves.min(1) >= 0) & (curves.max(1) <= 1) & (curves[:, -1] > curves[:, 0])  # nan is never inside
+        good = (curves.min(1) >= 0) & (curves.max(1) <= 1) & (curves[:, -1] > curves[:, 0])  # always False for nan
     return good
 
 
 def log_likelihood(curves: Floats, log_sigma: Floats, values: Floats) -> Floats:
-    """Log-densities ``(count,)`` of values ``(epochs,)``, for curves ``(count, epochs)`` with Gaussian noise."""
+    """Return log-densities ``(count,)`` of values ``(epochs,)``, for curves ``(count, epochs)`` with Gaussian noise."""
     with np.errstate(all="ignore"):
         z = (values - curves) * np.exp(-log_sigma)[:, None]
         found: Floats = -0.5 * (z**2).sum(1) - len(values) * (log_sigma + 0.5 * np.log(2 * np.pi))
@@ -74,7 +74,7 @@ def log_likelihood(curves: Floats, log_sigma: Floats, values: Floats) -> Floats:
 
 
 def log_posterior(points: Floats, times: Floats, values: Floats) -> Floats:
-    """Log-densities ``(count,)`` of parameters, up to a constant; -inf for curves that the prior rejects."""
+    """Return log-densities ``(count,)`` of parameters, up to a constant; -inf for curves that the prior rejects."""
     found = log_prior(points)
     rows = np.flatnonzero(np.isfinite(found))
     curves = means(points[rows], np.concatenate([_TIMES, times]))
@@ -85,7 +85,7 @@ def log_posterior(points: Floats, times: Floats, values: Floats) -> Floats:
 
 @lru_cache(maxsize=2)
 def draws(seed: int, count: int) -> Floats:
-    """Parameters ``(count, 13)`` from the prior, curves rejected as it does."""
+    """Draw parameters ``(count, 13)`` from the prior, with its rejection of curves."""
     rng = np.random.default_rng(seed)
     found: list[Floats] = []
     while sum(map(len, found)) < count:
@@ -94,7 +94,7 @@ def draws(seed: int, count: int) -> Floats:
             points = np.where(
                 _NORMAL, _FIRST + _SECOND * rng.standard_normal(shape), _FIRST + (_SECOND - _FIRST) * rng.random(shape)
             )
-        few = means(points, _TIMES[[0, 1, 4, 19, 99]])  # most curves that are rejected show it here
+        few = means(points, _TIMES[[0, 1, 4, 19, 99]])  # identifies most rejected curves
         points = points[kept(few)]
         found.append(points[kept(means(points, _TIMES))])
     return np.concatenate(found)[:count]
@@ -108,19 +108,19 @@ def draws(seed: int, count: int) -> Floats:
     extra="mcmc",
 )
 class MCMC(CurvePredictor):
-    """An ensemble of Markov chains over the 13 parameters of the paper's prior, by emcee.
+    """Markov chains over the 13 parameters of the paper's prior, by emcee.
 
-    The forecast is a mixture of one normal distribution for each parameter vector that is kept. The chains start from
-    the prior's draws that have the highest posterior density.
+    The forecast is a mixture of one normal distribution for each retained parameter vector. The chains start from the
+    draws of the prior with the highest posterior density.
 
     Args:
-        walkers: chains; even.
-        steps: of each chain.
-        burn: steps that are dropped.
-        thin: every so manieth step is kept.
-        starts: draws from the prior among which the chains' beginnings are chosen.
-        parts: parameter vectors of a forecast at most, evenly spaced among those that are kept.
-        seed: decides draws and chains; every curve begins from it.
+        walkers: number of chains; even.
+        steps: number of steps of each chain.
+        burn: number of first steps to drop.
+        thin: interval of the retained steps.
+        starts: number of draws from the prior from which the chains' starts are chosen.
+        parts: largest number of parameter vectors of a forecast, evenly spaced among the retained ones.
+        seed: determines draws and chains; it is the same for every curve.
     """
 
     ranges: ClassVar = {
@@ -153,7 +153,7 @@ class MCMC(CurvePredictor):
         self.seed = seed
 
     def predict(self, contexts: Sequence[Context], asked: Floats) -> Forecast:
-        """One run of the chains for each curve, one after another."""
+        """Run the chains for each curve, one after the other."""
         found = [self.posterior(one) for one in contexts]
         curves = np.stack([means(points, row).T for points, row in zip(found, asked, strict=True)])
         spreads = np.exp(np.stack([points[:, -1] for points in found]))[:, None]
@@ -161,7 +161,7 @@ class MCMC(CurvePredictor):
         return Normals(weights, curves, np.broadcast_to(spreads, curves.shape))
 
     def posterior(self, context: Context) -> Floats:
-        """Parameters ``(parts, 13)`` from the posterior.
+        """Return parameters ``(parts, 13)`` from the posterior.
 
         Raises:
             InvalidInputError: the settings contradict each other.
@@ -183,7 +183,7 @@ class MCMC(CurvePredictor):
             vectorize=True,
         )
         sampler.random_state = np.random.RandomState(self.seed).get_state()
-        # The best draws lie where few parameters matter: they need not be as independent as emcee asks.
+        # The best draws lie where few parameters matter, so that they need not be as independent as emcee requires.
         sampler.run_mcmc(best, self.steps, skip_initial_state_check=True)
         chain: Floats = sampler.get_chain(discard=self.burn, thin=self.thin, flat=True)
         found: Floats = chain[np.unique(np.linspace(0, len(chain) - 1, min(self.parts, len(chain))).astype(int))]

@@ -1,6 +1,6 @@
-"""Distributions of learning curves: what a network is trained on, and what other methods take for granted.
+"""Distributions of learning curves, on which a network is trained and which other methods assume.
 
-Curves are of something that grows in [0, 1], such as accuracy; :mod:`zcbench.curves.scales` brings others there.
+Curves increase in [0, 1], like accuracy; :mod:`zcbench.curves.scales` converts others to this range.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ class Sample:
 
     Attributes:
         times: epochs ``(epochs,)``, from 1 on.
-        values: what would be observed, ``(count, epochs)``; noise may leave [0, 1].
-        means: the same without noise.
-        noise: its standard deviation ``(count, epochs)``.
+        values: observations ``(count, epochs)``; noise may leave [0, 1].
+        means: the observations without noise.
+        noise: standard deviation of the noise ``(count, epochs)``.
     """
 
     times: Floats
@@ -43,10 +43,10 @@ class Prior(Protocol):
 
 
 def _rejected(means: Floats) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Which curves leave [0, 1], are not finite, or end below their beginning."""
+    """Return which curves leave [0, 1], are not finite, or do not end above their beginning."""
     with np.errstate(invalid="ignore"):
         good: np.ndarray[tuple[int], np.dtype[np.bool_]]
-        good = (means.min(1) >= 0) & (means.max(1) <= 1) & (means[:, -1] > means[:, 0])  # nan is never inside
+        good = (means.min(1) >= 0) & (means.max(1) <= 1) & (means[:, -1] > means[:, 0])  # always False for nan
     return ~good
 
 
@@ -54,8 +54,8 @@ class PaperPrior:
     """The prior of LC-PFN: weighted sums of pow3, ilog2 and janoschek.
 
     f(t) = Σ w_k f_k(t) with w_k uniform in [0, 1] and not normalised. Curves that leave [0, 1] or do not rise from
-    epoch 1 to epoch 100 are drawn again, whatever the number of epochs that is asked for. Observations have Gaussian
-    noise with ln σ ~ N(-4, 1), as in the authors' code (the text of the paper differs; their README says so).
+    epoch 1 to epoch 100 are drawn again, independent of the requested number of epochs. Observations have Gaussian
+    noise with ln σ ~ N(-4, 1), as in the authors' code (the text of the paper differs, as their README says).
 
     Source: S. Adriaensen et al., "Efficient Bayesian Learning Curve Extrapolation using Prior-Data Fitted Networks",
     NeurIPS 2023, arXiv:2310.20447, section 3.1.
@@ -68,9 +68,9 @@ class PaperPrior:
         """Draw curves.
 
         Args:
-            rng: decides them.
+            rng: random numbers.
             count: number of curves.
-            epochs: at times 1 … epochs.
+            epochs: number of times 1 … epochs.
 
         Returns:
             ``count`` curves.
@@ -82,7 +82,7 @@ class PaperPrior:
             drawn = int(missing * 5.5) + 16  # one in five is kept
             weights = rng.uniform(0, 1, (drawn, len(self.families)))
             parameters = [FAMILIES[name].draw(rng, drawn) for name in self.families]
-            # Most curves that are rejected show it at a few epochs: whole curves are computed for the others alone.
+            # A few epochs identify most rejected curves; whole curves are computed only for the others.
             few = self._means(ends, weights, parameters)
             good = np.flatnonzero(~_rejected(few))
             means = self._means(np.arange(1, max(epochs, 100) + 1.0), weights[good], [one[good] for one in parameters])
@@ -104,19 +104,20 @@ class PaperPrior:
 
 
 class ExtendedPrior:
-    """A wider prior, for real curves: all eleven families, learning-rate schedules, noise of several kinds, mishaps.
+    """A wider prior for real curves: eleven families, learning-rate schedules, several kinds of noise, irregularities.
 
-    A curve is a convex combination of one to three families, each with a pace of its own (κ log-uniform in [0.1, 10] at
-    times 1 + κ (t - 1)). Half of the curves are stretched to begin in [0, 0.5] and to end anywhere above; a quarter are
-    squeezed into a part of [0, 1], down to a twentieth. Half follow a learning rate r that falls as a cosine, a line,
-    or in one to three steps until the training ends: a share of what is left to gain, uniform in [0, 1], is gained as 1
-    - r^γ with γ log-uniform in [0.3, 3], and often the noise falls too. Noise has ln σ ~ N(-5, 1.3), times the part of
-    [0, 1] that the curve fills; some of it is correlated in time or has heavy tails. One curve in eight declines in the
-    end (overfitting), one in forty is flat, one in forty collapses. Curves need not rise.
+    A curve is a convex combination of one to three families, each with its own pace (κ log-uniform in [0.1, 10] at
+    times 1 + κ (t - 1)). Half of the curves are stretched to begin in [0, 0.5] and to end anywhere above. A quarter are
+    compressed to a part of [0, 1], of at least a twentieth. Half follow a learning rate r that decreases as a cosine,
+    linearly, or in one to three steps until the training ends. They gain a share of the remaining range, uniform in
+    [0, 1], as 1 - r^γ with γ log-uniform in [0.3, 3], and often the noise decreases, too. Noise has ln σ ~ N(-5, 1.3),
+    multiplied by the part of [0, 1] that the curve covers; some of it is correlated in time or has heavy tails. One
+    curve in eight declines at the end (overfitting), one in forty is flat, one in forty collapses. Curves need not
+    rise.
 
     Source: the families are those of T. Domhan et al., "Speeding Up Automatic Hyperparameter Optimization of Deep
         Neural Networks by Extrapolation of Learning Curves", IJCAI 2015, with the parameters' distributions of
-        arXiv:2310.20447; the rest is this project's.
+        arXiv:2310.20447; everything else is defined by this project.
     """
 
     name = "extended"
@@ -125,9 +126,9 @@ class ExtendedPrior:
         """Draw curves of trainings that end at their last epoch.
 
         Args:
-            rng: decides them.
+            rng: random numbers.
             count: number of curves.
-            epochs: at times 1 … epochs.
+            epochs: number of times 1 … epochs.
 
         Returns:
             ``count`` curves.
@@ -145,7 +146,7 @@ class ExtendedPrior:
         return Sample(times, means + noise * _shocks(rng, means.shape), means, noise)
 
     def _sums(self, rng: np.random.Generator, count: int, times: Floats) -> Floats:
-        """Convex combinations of families, all within [0, 1]."""
+        """Return convex combinations of families, all within [0, 1]."""
         names = list(FAMILIES)
         terms = rng.integers(1, 4, count)
         owner = np.repeat(np.arange(count), terms)
@@ -166,12 +167,13 @@ class SizesPrior:
 
     The last size is 4 to 10^5 times the first, log-uniformly. Two thirds of the curves are a family of the extended
     prior at times 1 + κ (n / n_1 - 1), κ log-uniform in [0.001, 1]; a sixth rise as a logistic function of log n at any
-    place; a sixth are the sum of both in equal parts. They are placed as those of the extended prior. One in five has
-    a dip of any depth and place (the peak of errors where a model begins to interpolate), one in twelve declines, one
-    in fifteen is flat. Noise has ln σ ~ N(-4.5, 1.2), falls as n^-γ with γ uniform in [0, 0.5], and is correlated from
-    point to point on two curves of three, as it is where smaller training sets are parts of larger ones.
+    place; a sixth are the sum of both in equal parts. They are placed in [0, 1] like those of the extended prior. One
+    in five has a dip of any depth and place (the peak of errors where a model begins to interpolate), one in twelve
+    declines, one in fifteen is flat. Noise has ln σ ~ N(-4.5, 1.2) and decreases as n^-γ with γ uniform in [0, 0.5]. It
+    is correlated from point to point on two curves of three, as in experiments in which smaller training sets are parts
+    of larger ones.
 
-    Source: this project's. What curves over sizes do: T. Viering and M. Loog, "The Shape of Learning Curves: A Review",
+    Source: this project. Shapes of curves over sizes: T. Viering and M. Loog, "The Shape of Learning Curves: A Review",
         TPAMI 2023, arXiv:2103.10948, sections 3 and 6.
     """
 
@@ -181,7 +183,7 @@ class SizesPrior:
         """Draw curves that end at their last point.
 
         Args:
-            rng: decides them.
+            rng: random numbers.
             count: number of curves.
             epochs: number of sizes.
 
@@ -217,13 +219,13 @@ class SizesPrior:
 
 
 def _accepted(rng: np.random.Generator, name: str, grown: Floats, paces: tuple[float, float]) -> Floats:
-    """Curves of a family within [0, 1] that end no lower than they begin.
+    """Draw curves of a family within [0, 1] that do not end below their beginning.
 
     Args:
-        rng: decides parameters and paces; those of curves that are rejected are drawn again.
-        name: of the family.
+        rng: random numbers for parameters and paces; those of rejected curves are drawn again.
+        name: name of the family.
         grown: times of each curve, from 1 on ``(curves, epochs)``.
-        paces: least and greatest κ of times 1 + κ (grown - 1), log-uniform.
+        paces: smallest and largest κ of times 1 + κ (grown - 1), log-uniform.
     """
     found = np.empty_like(grown)
     rows = np.arange(len(grown))
@@ -239,7 +241,7 @@ def _accepted(rng: np.random.Generator, name: str, grown: Floats, paces: tuple[f
 
 
 def _placed(rng: np.random.Generator, means: Floats) -> tuple[Floats, Floats]:
-    """Stretch half of the curves, squeeze a quarter; and the part of [0, 1] that each may fill ``(count, 1)``."""
+    """Stretch half of the curves and compress a quarter; return also the part of [0, 1] of each ``(count, 1)``."""
     count = len(means)
     kind = rng.random((count, 1))
     part = np.where(kind < 0.25, np.exp(rng.uniform(np.log(0.05), 0, (count, 1))), 1.0)
@@ -259,20 +261,20 @@ def _placed(rng: np.random.Generator, means: Floats) -> tuple[Floats, Floats]:
 
 
 def _rates(rng: np.random.Generator, count: int, progress: Floats) -> Floats:
-    """Learning rates as a share of their first one ``(count, epochs)``; half of them are constant."""
+    """Return learning rates as a share of their first one ``(count, epochs)``; half of them are constant."""
     kind = rng.integers(0, 6, count)
     rate = np.ones((count, len(progress)))
     rate[kind == 0] = (1 + np.cos(np.pi * progress)) / 2
     rate[kind == 1] = 1 - progress
     steps = np.flatnonzero(kind == 2)
     for _ in range(3):
-        when = rng.uniform(0.2, 1.4, (len(steps), 1))  # beyond 1: there is no such step
+        when = rng.uniform(0.2, 1.4, (len(steps), 1))  # above 1, there is no such step
         rate[steps] *= np.where(progress >= when, rng.uniform(0.1, 0.5, (len(steps), 1)), 1.0)
     return rate
 
 
 def _mishaps(rng: np.random.Generator, means: Floats, progress: Floats, part: Floats) -> Floats:
-    """Some curves decline in the end, are flat, or collapse."""
+    """Make some curves decline at the end, flat, or collapse."""
     count = len(means)
     kind = rng.random((count, 1))
     since = np.maximum(0, progress - rng.uniform(0.1, 1, (count, 1)))
@@ -283,7 +285,7 @@ def _mishaps(rng: np.random.Generator, means: Floats, progress: Floats, part: Fl
 
 
 def _shocks(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
-    """Noise of unit variance, of some curves correlated in time, of others with heavy tails."""
+    """Draw noise of unit variance, correlated in time for some curves, with heavy tails for others."""
     shocks = rng.standard_normal(shape)
     kind = rng.random((shape[0], 1))
     tails = rng.standard_normal(shape) / np.sqrt(rng.chisquare(4, shape) / 4) / np.sqrt(2)  # Student's t, 4 degrees
@@ -292,19 +294,19 @@ def _shocks(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
 
 
 def _remembered(shocks: Floats, memory: Floats) -> Floats:
-    """Shocks of unit variance, each correlated with the one before by ``memory`` ``(curves,)``; changed in place."""
+    """Correlate shocks of unit variance with those before them by ``memory`` ``(curves,)``, in place."""
     fresh = np.sqrt(1 - memory**2)
     for epoch in range(1, shocks.shape[1]):
         shocks[:, epoch] = memory * shocks[:, epoch - 1] + fresh * shocks[:, epoch]
     return shocks
 
 
-#: in the order in which the network knows them
+#: in the order of the network's prior numbers
 PRIORS: Mapping[str, Prior] = {prior.name: prior for prior in (PaperPrior(), ExtendedPrior(), SizesPrior())}
 
 
 def prior_named(name: str) -> Prior:
-    """The prior of a name.
+    """Return the prior of a name.
 
     Raises:
         InvalidInputError: there is none.

@@ -1,4 +1,4 @@
-"""Forecasts of another predictor, moved and widened or narrowed as complete curves of the same task tell."""
+"""Forecasts of another predictor, recalibrated on complete curves of the same task."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from zcbench.curves._context import Context, Floats
 from zcbench.curves._forecast import Binned, Forecast, Normals
 from zcbench.curves._register import get_curve_predictor, register_curve_predictor
 
-#: lengths of beginnings at which it is calibrated, and later values of a curve that are compared there
+#: number of lengths of beginnings for calibration, and of compared later values of a curve
 _ENDS, _LATER = 16, 8
-#: neighbouring errors of a curve are alike: all of them count as so many values
+#: neighbouring errors of a curve are correlated, so that all of them together count as this many values
 _WORTH = 2.0
-#: values that a wide part holds, and how wide it is
+#: probability of the wide part, and its relative width
 _OUTLIERS, _WIDE = 0.05, 3.0
 #: standard deviations of the priors of shift, its slope, log spread, its slope
 _PRIOR = np.array([1.0, 0.5, 1.0, 0.5])
-#: below this probability, and above its complement, a probability is mapped along a line: tails keep their form, and
-#: what is added to them does not go to the farthest bins, where a thousandth moves a mean more than curves differ
+#: below this probability, and above its complement, probabilities are mapped linearly: tails keep their form, and added
+#: probability is not moved to the farthest bins, where a thousandth changes a mean by more than curves differ
 _TAIL = 1e-3
-#: normal scores lie within this
+#: limit of normal scores
 _FARTHEST = 30.0
-#: folds in which a predictor that learns is calibrated on what it has not learned from
+#: number of folds in which a predictor that learns is calibrated on curves that it was not fitted to
 _FOLDS = 5
-#: bins of a forecast that has none of its own
+#: number of bins for a forecast without bins
 _BINS = 400
 
 
@@ -42,14 +42,14 @@ _BINS = 400
     version=2,
 )
 class Recalibrated(CurvePredictor):
-    """Another predictor, whose probabilities are mapped so that they hold on complete curves of the task.
+    """Another predictor with probabilities that are recalibrated on complete curves of the task.
 
-    Complete curves are cut where a context ends, and forecast. Where F is a forecast's distribution function and y what
-    was observed, the scores z = Φ⁻¹(F(y)) of a calibrated predictor are standard normal. A normal distribution N(μ, s²)
-    is fitted to them, beside a wider part for one value in twenty; μ and ln s are linear in the logarithm of how far
-    ahead is forecast, with a normal prior around 0, which is the predictor as it was. Forecasts become R(F(y)), with R
-    the distribution function of Φ(z): a bijection of [0, 1] with a density, so densities integrate to one. A predictor
-    that has learned is calibrated in five folds. One that has no spread gets one.
+    Complete curves are truncated at the end of a context, and forecast. If F is a forecast's distribution function and
+    y the observed value, the scores z = Φ⁻¹(F(y)) of a calibrated predictor are standard normal. A normal distribution
+    N(μ, s²) is fitted to them, with a wider part for one value in twenty. μ and ln s are linear in the logarithm of the
+    forecast distance, with a normal prior around 0, which leaves the predictor unchanged. Forecasts become R(F(y)),
+    with R the distribution function of Φ(z). R is a bijection of [0, 1] with a density, so that densities integrate to
+    one. A predictor that learns is calibrated in five folds. A predictor without a spread gets one.
 
     Args:
         of: the predictor, with its settings in brackets: "(lcpfn:prior=paper)".
@@ -61,18 +61,18 @@ class Recalibrated(CurvePredictor):
     def __init__(self, of: str = "lcpfn") -> None:
         self.of = of
         base = self._base()
-        # What a predictor needs is declared by its class; this one needs what the other does.
+        # The class of a predictor declares its requirements; those of this one are those of the other predictor.
         vars(self).update(joint=base.joint, least=base.least)
 
     def _base(self) -> CurvePredictor:
         return get_curve_predictor(unwrapped(self.of))
 
     def files(self) -> tuple[Path, ...]:
-        """Those of the other predictor."""
+        """Return the files of the other predictor."""
         return self._base().files()
 
     def fit(self, curves: Sequence[Context]) -> Self:
-        """Keep complete curves, and let the predictor learn from them.
+        """Store complete curves, and fit the predictor to them if it learns.
 
         Raises:
             InvalidInputError: there is none, or the predictor needs more.
@@ -86,10 +86,10 @@ class Recalibrated(CurvePredictor):
         return self
 
     def predict(self, contexts: Sequence[Context], asked: Floats) -> Forecast:
-        """The predictor's forecasts, mapped: normal distributions stay such, others become bins.
+        """Return the predictor's forecasts after the map: normal distributions remain normal, others become bins.
 
         Raises:
-            InvalidInputError: it was not fitted.
+            InvalidInputError: the predictor is not fitted.
         """
         need_fit("recalibrated", getattr(self, "curves_", ()), 1)
         forecast = self.base_.predict(contexts, asked)
@@ -101,7 +101,7 @@ class Recalibrated(CurvePredictor):
         return mapped(forecast, maps[:, [0]] + maps[:, [1]] * ahead, np.exp(maps[:, [2]] + maps[:, [3]] * ahead))
 
     def _map(self, number: int) -> Floats:
-        """Shift, its slope, log spread, and its slope, at one of the lengths ``(4,)``; computed once."""
+        """Return shift, its slope, log spread, and its slope, at one of the lengths ``(4,)``; computed once."""
         if number not in self.maps_:
             end = float(self.ends_[number])
             pairs = [(one, one.until(end)) for one in self.curves_]
@@ -127,7 +127,7 @@ class Recalibrated(CurvePredictor):
         return _fit_map(scores[good], ahead[good], shares[good])
 
     def _held_out(self, pairs: Sequence[tuple[Context, Context]]) -> list[tuple[CurvePredictor, NDArray[np.intp]]]:
-        """Predictors and the curves that they have not learned from."""
+        """Return predictors with the curves that they were not fitted to."""
         every = np.arange(len(pairs))
         if not (self.base_.learns or self.base_.joint):
             return [(self.base_, every)]
@@ -140,7 +140,7 @@ class Recalibrated(CurvePredictor):
 
 
 def _ends(curves: Sequence[Context]) -> Floats:
-    """Times at which contexts may end: all there are, or some, closer to each other early on."""
+    """Return times at which contexts may end: all times, or some that are closer to each other early on."""
     times = np.unique(np.concatenate([one.times for one in curves]))
     if len(times) <= _ENDS:
         return times
@@ -151,7 +151,7 @@ def _ends(curves: Sequence[Context]) -> Floats:
 
 
 def _ahead(context: Context, times: Floats) -> Floats:
-    """Logarithm of how far ahead times lie, as a share of what is left of the training; 0 at its end."""
+    """Return the logarithm of the distance of times, as a share of the rest of the training; 0 at its end."""
     last = context.times[-1] if len(context) else 0.0
     left = max(context.end - last, float(times.max()) - last, 1e-9)
     found: Floats = np.log(np.clip((times - last) / left, 1e-3, 1.0))
@@ -159,7 +159,7 @@ def _ahead(context: Context, times: Floats) -> Floats:
 
 
 def normal_scores(forecast: Forecast, values: Floats) -> Floats:
-    """Φ⁻¹ of the probability of at most the values ``(curves, times)``."""
+    """Return Φ⁻¹ of the probability of at most the values ``(curves, times)``."""
     from scipy.special import ndtri
 
     if isinstance(forecast, Normals) and forecast.means.shape[-1] == 1:
@@ -170,7 +170,7 @@ def normal_scores(forecast: Forecast, values: Floats) -> Floats:
 
 
 def _fit_map(scores: Floats, ahead: Floats, shares: Floats) -> Floats:
-    """The map of the greatest posterior probability."""
+    """Return the map with the largest posterior probability."""
     from scipy.optimize import minimize
 
     design = np.stack([np.ones(len(ahead)), ahead], 1)
@@ -194,12 +194,12 @@ def _fit_map(scores: Floats, ahead: Floats, shares: Floats) -> Floats:
 
 
 def mapped(forecast: Forecast, shift: Floats, spread: Floats) -> Forecast:
-    """A forecast whose normal scores are what N(shift, spread²) says; a normal one gets a wide part for outliers.
+    """Return a forecast after the map N(shift, spread²) of normal scores; a normal one gets a wide part for outliers.
 
     Args:
         forecast: of shape ``(curves, times)``.
         shift: μ ``(curves, times)``.
-        spread: s ``(curves, times)``, above 0.
+        spread: s ``(curves, times)``, positive.
     """
     if isinstance(forecast, Normals) and forecast.means.shape[-1] == 1:
         means = forecast.means + forecast.spreads * shift[..., None]
@@ -219,7 +219,7 @@ def mapped(forecast: Forecast, shift: Floats, spread: Floats) -> Forecast:
 
 
 def probabilities(below: Floats, shift: Floats, spread: Floats) -> Floats:
-    """R: the map of probabilities, increasing from 0 to 1."""
+    """Return R, the map of probabilities, which increases from 0 to 1."""
     from scipy.special import ndtr, ndtri
 
     def inner(u: Floats) -> Floats:
@@ -235,7 +235,7 @@ def probabilities(below: Floats, shift: Floats, spread: Floats) -> Floats:
 
 
 def _edges(forecast: Forecast) -> Floats:
-    """Edges of bins that are narrow about the median and reach over the support ``(curves, times, edges)``."""
+    """Return edges of bins that are narrow around the median and cover the support ``(curves, times, edges)``."""
     low, high = forecast.support()
     lower, middle, upper = (forecast.quantile(level) for level in (0.1, 0.5, 0.9))
     width = np.maximum((upper - lower) / 2, (high - low) * 1e-6)[..., None]

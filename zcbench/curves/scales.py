@@ -1,4 +1,4 @@
-"""From the units of a metric to those of predictors, in which more is better and values lie about [0, 1]."""
+"""Conversion of a metric to the predictors' units, in which higher is better and values lie in about [0, 1]."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from zcbench import _arguments as rules
 from zcbench.curves._context import Floats
 from zcbench.errors import InvalidInputError
 
-#: where the first value of a loss comes to lie
+#: unit of the first value of a loss
 _START = 0.1
-#: what is wanted of a metric that is no share
+#: advice for a metric outside [0, 1]
 WANTED = "give bounds (0 and 100 for percent), or say that lower is better"
-#: what shares may lie outside [0, 1]: the rounding of a mean of 32-bit numbers
+#: largest distance outside [0, 1] by rounding, for a mean of 32-bit numbers
 _ROUNDING = 1e-6
-#: least and greatest range of a metric
+#: smallest and largest range of a metric
 _SIZES = (1e-290, 1e300)
 
 
@@ -26,8 +26,8 @@ class Scale:
 
     Attributes:
         offset: x at y = 0.
-        factor: negative where lower is better.
-        bounded: whether the metric's least and greatest values are known; they come to 0 and 1.
+        factor: negative if lower is better.
+        bounded: whether the metric's smallest and largest possible values are known; they are mapped to 0 and 1.
     """
 
     offset: float
@@ -35,28 +35,28 @@ class Scale:
     bounded: bool = False
 
     def unit(self, values: Floats) -> Floats:
-        """The metric in units."""
+        """Convert the metric to units."""
         found: Floats = self.offset + self.factor * np.asarray(values, dtype=np.float64)
         return found
 
     def metric(self, unit: Floats) -> Floats:
-        """Units in the metric."""
+        """Convert units to the metric."""
         found: Floats = (np.asarray(unit, dtype=np.float64) - self.offset) / self.factor
         return found
 
 
 def scale_of(values: Floats, *, lower_is_better: bool = False, bounds: tuple[float, float] | None = None) -> Scale:
-    """The scale of a curve, from its beginning alone.
+    """Return the scale of a curve, which depends only on its beginning.
 
-    With ``bounds`` they become 0 and 1, the better one 1. Without them, a metric of which more is better must lie in
-    [0, 1] and is left as it is. One of which less is better must begin above 0, as losses, errors and perplexities do:
-    0 becomes 1 and the first value becomes 0.1, so that a curve may rise above its beginning and no bound needs to be
-    known.
+    With ``bounds``, these are mapped to 0 and 1, the better one to 1. Without them, a metric that is better when higher
+    must lie in [0, 1] and is unchanged. A metric that is better when lower must begin above 0, like losses, errors and
+    perplexities: 0 is mapped to 1 and the first value to 0.1, so that a curve may get worse than its beginning and no
+    bound needs to be known.
 
     Args:
-        values: what was observed, finite.
-        lower_is_better: whether it is a loss.
-        bounds: least and greatest value of the metric.
+        values: observed values, finite.
+        lower_is_better: whether the metric is a loss.
+        bounds: smallest and largest possible value of the metric.
 
     Returns:
         The map.
@@ -71,7 +71,7 @@ def scale_of(values: Floats, *, lower_is_better: bool = False, bounds: tuple[flo
     if not lower_is_better:
         if len(values) and (values.min() < -_ROUNDING or values.max() > 1 + _ROUNDING):
             low, high = values.min(), values.max()
-            reach = f"values reach from {low:.7g} to {high:.7g}" if low < high else f"a value is {low:.7g}"
+            reach = f"values range from {low:.7g} to {high:.7g}" if low < high else f"a value is {low:.7g}"
             raise InvalidInputError(f"{reach}: {WANTED}.")
         return Scale(0.0, 1.0, bounded=True)
     if not len(values):
@@ -83,7 +83,7 @@ def scale_of(values: Floats, *, lower_is_better: bool = False, bounds: tuple[flo
 
 
 def bounds_of(bounds: object) -> tuple[float, float]:
-    """Bounds as two numbers, the lesser one first; InvalidInputError if they are none."""
+    """Return bounds as two numbers, the smaller one first; raise InvalidInputError if they are not valid."""
     try:
         if isinstance(bounds, (str, bytes)):
             raise TypeError
@@ -92,14 +92,14 @@ def bounds_of(bounds: object) -> tuple[float, float]:
             raise ValueError
     except (TypeError, ValueError, InvalidInputError):
         raise InvalidInputError(
-            f"bounds={rules.shown(bounds)}: give the least and the greatest value, e.g. (0, 100)."
+            f"bounds={rules.shown(bounds)}: give the smallest and the largest value, e.g. (0, 100)."
         ) from None
     _check_size(high - low)
     return low, high
 
 
 def _check_size(size: float) -> None:
-    """Raise where forecasts, which reach far beyond, would overflow."""
+    """Raise InvalidInputError if forecasts, which extend far beyond the values, would overflow."""
     if not _SIZES[0] <= size <= _SIZES[1]:
         raise InvalidInputError(
             f"values of the size of {size:g} cannot be computed with: divide or multiply them by a constant."

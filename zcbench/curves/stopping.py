@@ -1,9 +1,9 @@
-"""Stop a training whose learning curve says that it will not beat the best one so far.
+"""Stops a training whose learning curve is unlikely to beat the best one so far.
 
 The rule is the predictive termination of T. Domhan, J. T. Springenberg and F. Hutter, "Speeding up Automatic
 Hyperparameter Optimization of Deep Neural Networks by Extrapolation of Learning Curves", IJCAI 2015, section 3.3:
 stop if P(y at the last epoch is better than the incumbent | the values so far) < threshold. S. Adriaensen et al.,
-NeurIPS 2023, arXiv:2310.20447, section 5.3, use it with LC-PFN's forecasts, and look at all later epochs.
+NeurIPS 2023, arXiv:2310.20447, section 5.3, use it with LC-PFN's forecasts, for all later epochs.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ _ENDED = ("", "complete", "stopped")
 
 @dataclass(frozen=True)
 class Decision:
-    """What to do after an epoch; true if the training should be stopped.
+    """The decision after an epoch; true if the training should be stopped.
 
     Attributes:
         stop: whether it should be stopped.
         reason: why, a sentence.
-        probability: of beating the incumbent; nan where it was not computed.
+        probability: probability of beating the incumbent; nan if it was not computed.
     """
 
     stop: bool
@@ -58,10 +58,10 @@ class Run:
     """One training.
 
     Attributes:
-        name: of the training.
-        epochs: where values were observed, increasing.
-        values: what was observed.
-        ended: "" while it goes on, "complete" if it reached the horizon, "stopped" if it did not.
+        name: name of the training.
+        epochs: epochs of values, increasing.
+        values: observed values.
+        ended: "" while it continues, "complete" if it reached the horizon, "stopped" if it did not.
     """
 
     name: str
@@ -71,27 +71,28 @@ class Run:
 
 
 class Stopper:
-    """Says after each epoch whether a training is worth going on with.
+    """Decides after each epoch whether a training is worth continuing.
 
-    Several trainings, one after the other, share a stopper: each is ended by :meth:`finish`, and the best one that
-    reached the horizon is the incumbent of those that follow. Until there is an incumbent nothing is stopped.
+    Several consecutive trainings share a stopper. Each is ended by :meth:`finish`, and the best one that reached the
+    horizon is the incumbent of those that follow. Nothing is stopped while there is no incumbent.
 
     Args:
         horizon: the last epoch, as epochs are counted in :meth:`update`.
-        incumbent: a value to beat from the beginning; None for none.
+        incumbent: an initial value to beat; None for none.
         lower_is_better: whether the metric is a loss.
-        bounds: least and greatest value of the metric, (0, 100) for percent; see :func:`zcbench.curves.extrapolate`.
-        threshold: the probability of beating the incumbent below which a training is stopped.
-        when: "end": of a better value at the horizon. "later": the largest of the probabilities of a better value at
-            each later epoch, for those who keep the best checkpoint; it is a lower bound of the probability of a better
-            value at any of them, as forecasts are of each epoch by itself.
-        min_epochs: values that a training has to have before it can be stopped.
-        every: values from one look to the next.
-        predictor: name of a curve predictor, or one. One that learns is fitted to the trainings that are complete.
-        path: a file for the state, written after every value and read at the beginning; None for none.
+        bounds: smallest and largest possible value of the metric, (0, 100) for percent; see
+            :func:`zcbench.curves.extrapolate`.
+        threshold: a training is stopped if its probability of beating the incumbent is below this.
+        when: "end": the probability of a better value at the horizon. "later": the largest of the probabilities of a
+            better value at each later epoch, for trainings that keep the best checkpoint. It is a lower bound of the
+            probability of a better value at any of them, because each epoch is forecast separately.
+        min_epochs: number of values that a training must have before it can be stopped.
+        every: number of values from one check to the next.
+        predictor: name of a curve predictor, or an object. One that learns is fitted to the complete trainings.
+        path: a file for the state, written after every value and read at the beginning; None for no file.
 
     Raises:
-        InvalidInputError: a setting is out of range, or the file holds the state of another stopper.
+        InvalidInputError: a setting is out of range, or the file contains the state of another stopper.
         UnknownNameError: there is no such predictor.
 
     Example:
@@ -126,16 +127,18 @@ class Stopper:
         self.every = rules.whole("every", every, 1, 10**9)
         self.predictor = get_curve_predictor(predictor) if isinstance(predictor, str) else predictor
         if not isinstance(self.predictor, CurvePredictor):
-            raise InvalidInputError(f"predictor {rules.shown(predictor)}: give the name of a curve predictor, or one.")
+            raise InvalidInputError(
+                f"predictor {rules.shown(predictor)}: give the name of a curve predictor, or an object."
+            )
         self.path = None if path is None else Path(rules.path("the state's file", path))
         self.runs: list[Run] = []
         self._current: Run | None = None
-        self._resumed = False  # whether the next value may be of an epoch that was told before
+        self._resumed = False  # whether the next value may be of an epoch with a known value
         if self.path is not None and self.path.exists():
             self.restore(_read(self.path))
 
     def _check_incumbent(self) -> None:
-        """Raise where no training could reach the incumbent, or each would: it is in other units."""
+        """Raise InvalidInputError if the incumbent is outside the metric's range, because its units are wrong."""
         low, high = self.bounds or (0.0, math.inf if self.lower_is_better else 1.0)
         if self.given is not None and not low <= self.given <= high:
             raise InvalidInputError(
@@ -148,12 +151,12 @@ class Stopper:
 
     @property
     def resumed(self) -> bool:
-        """Whether a training was taken up again, and told no value yet."""
+        """Whether a training was resumed, without a new value so far."""
         return self._current is not None and self._resumed
 
     @property
     def incumbent(self) -> float | None:
-        """The value to beat: the one given, or that of the best training; None while there is none.
+        """The value to beat: the initial one, or that of the best training; None while there is none.
 
         A training's value is its last one if it is complete; with ``when="later"`` its best one, complete or not.
         """
@@ -169,10 +172,10 @@ class Stopper:
         return None if not known else min(known) if self.lower_is_better else max(known)
 
     def begin(self, name: str | None = None) -> None:
-        """Begin a training, or go on with one of that name that has not ended; the present one is ended.
+        """Begin a training, or resume the one of this name if it has not ended; the current training is ended.
 
         Raises:
-            InvalidInputError: a training of that name has ended.
+            InvalidInputError: a training of this name has ended.
         """
         name = f"training {len(self.runs) + 1}" if name is None else rules.text("the name of a training", name)
         known = next((run for run in self.runs if run.name == name), None)
@@ -185,14 +188,14 @@ class Stopper:
             self.runs.append(self._current)
 
     def update(self, epoch: float, value: float) -> Decision:
-        """Take the value after an epoch, and say whether to stop.
+        """Record the value after an epoch, and decide whether to stop.
 
-        The first value after a training was taken up again (:meth:`begin`, or a state that was read) may be of an epoch
-        that was told before: what was told from there on is forgotten, as the training went back to a checkpoint.
+        After a training was resumed (by :meth:`begin`, or by reading a state), the first value may be of an epoch that
+        already has one: all values from this epoch on are discarded, because the training returned to a checkpoint.
 
         Args:
             epoch: its number, increasing.
-            value: the metric; nan and infinities mean that the training diverged, which stops it.
+            value: the metric; nan and infinities mean that the training diverged, and stop it.
 
         Raises:
             InvalidInputError: the epoch is repeated, out of order or beyond the horizon; or the value needs other
@@ -210,7 +213,7 @@ class Stopper:
             self._resumed = False
         if run.epochs and epoch <= run.epochs[-1]:
             raise InvalidInputError(
-                f"epoch {epoch:g} comes after epoch {run.epochs[-1]:g}: tell each epoch once, in order, and "
+                f"epoch {epoch:g} comes after epoch {run.epochs[-1]:g}: give each epoch once, in order, and "
                 "begin a new training with  stopper.begin()."
             )
         run.epochs.append(epoch)
@@ -224,7 +227,7 @@ class Stopper:
         return decision
 
     def finish(self) -> None:
-        """End the present training: complete if its last value is of the horizon, else stopped."""
+        """End the current training: complete if its last value is at the horizon, otherwise stopped."""
         if self._current is None:
             return
         run, self._current = self._current, None
@@ -236,7 +239,7 @@ class Stopper:
         epoch, value = run.epochs[-1], run.values[-1]
         if not math.isfinite(value):
             return Decision(True, f"the value at epoch {epoch:g} is {value}: the training diverged.", 0.0)
-        # Also where nothing is decided yet: values that cannot be used are told at once, and not after hours.
+        # Checked also before the first decision, so that unusable values raise at once and not after hours.
         values, epochs = np.array(run.values), np.array(run.epochs)
         values[~np.isfinite(values)] = np.nan
         if self.bounds is not None and not self.bounds[0] <= value <= self.bounds[1]:
@@ -246,10 +249,10 @@ class Stopper:
         if epoch >= self.horizon:
             return Decision(False, "the training is complete.")
         if incumbent is None:
-            return Decision(False, "there is no training yet that could be beaten.")
+            return Decision(False, "there is no training to beat yet.")
         seen = len(run.epochs)
         if seen < max(self.min_epochs, self.predictor.least) or (seen - self.min_epochs) % self.every:
-            return Decision(False, f"after {seen} value{'s' * (seen != 1)} nothing is decided.")
+            return Decision(False, f"no decision is made after {seen} value{'s' * (seen != 1)}.")
         others = self._complete() if self.predictor.learns or self.predictor.joint else []
         if self.predictor.learns:
             if not others:
@@ -283,7 +286,7 @@ class Stopper:
     # -- the state -----------------------------------------------------------------------------------
 
     def state(self) -> dict[str, Any]:
-        """All trainings, and which is the present one, as JSON knows it; settings are not in it."""
+        """Return all trainings, and which is the current one, as JSON-compatible values, without settings."""
         runs = [
             {
                 "name": run.name,
@@ -297,28 +300,28 @@ class Stopper:
         return {"format": _FORMAT, **metric, "runs": runs, "current": self._current and self._current.name}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Become what :meth:`state` described.
+        """Restore the state from :meth:`state`.
 
         Raises:
-            InvalidInputError: it is no such state, or one of another horizon or direction.
+            InvalidInputError: it is not such a state, or has another horizon or direction.
         """
         try:
             if state["format"] != _FORMAT:
-                raise InvalidInputError("the state is of another version of zcbench: begin a new one.")
+                raise InvalidInputError("the state was written by another version of zcbench: begin a new one.")
             metric = (float(state["horizon"]), bool(state["lower_is_better"]))
             runs = [_run(run, metric[0]) for run in state["runs"]]
             current = next((run for run in runs if run.name == state["current"]), None)
             if len({run.name for run in runs}) < len(runs):
-                raise ValueError("two trainings have one name")
+                raise ValueError("two trainings have the same name")
             if (state["current"] is None) != (current is None) or (current is not None and current.ended):
-                raise ValueError("its present training is none that goes on")
+                raise ValueError("its current training is missing or has ended")
         except InvalidInputError:
             raise
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise InvalidInputError(f"this is no state of a stopper ({type(error).__name__}: {error}).") from None
+            raise InvalidInputError(f"this is not the state of a stopper ({type(error).__name__}: {error}).") from None
         if metric != (self.horizon, self.lower_is_better):
             raise InvalidInputError(
-                f"the state is of a stopper with horizon {metric[0]:g} and lower_is_better={metric[1]}: give it these "
+                f"the state is of a stopper with horizon {metric[0]:g} and lower_is_better={metric[1]}: use these "
                 "settings, or begin a new one."
             )
         self.runs, self._current, self._resumed = runs, current, current is not None
@@ -329,7 +332,7 @@ class Stopper:
 
 
 def _value(value: Any) -> float:
-    """A number, nan and infinities too."""
+    """Return a number, possibly nan or infinite."""
     try:
         if isinstance(value, (str, bytes)):
             raise TypeError
@@ -339,7 +342,7 @@ def _value(value: Any) -> float:
 
 
 def _run(state: Mapping[str, Any], horizon: float) -> Run:
-    """A training of a state; ValueError if it can be none."""
+    """Return a training from a state; raise ValueError if it is not valid."""
     run = Run(
         str(state["name"]),
         [float(epoch) for epoch in state["epochs"]],
@@ -359,4 +362,4 @@ def _read(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise InvalidInputError(f"{path} holds no state of a stopper ({error}): choose another path.") from None
+        raise InvalidInputError(f"{path} does not contain a stopper's state ({error}): choose another path.") from None

@@ -1,4 +1,4 @@
-"""Sums of the curve so far: scores that rank, and know nothing of the end."""
+"""Sums of the curve so far: scores that rank curves without forecasting their ends."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from zcbench.curves._context import Context, Floats
 from zcbench.curves._forecast import Forecast, Normals
 from zcbench.curves._register import register_curve_predictor
 
-#: standard deviation of what has no spread of its own
+#: standard deviation of predictors without a meaningful spread
 _NOMINAL = 0.1
 
 
 class _Score(CurvePredictor):
-    """A number from a curve, in its units, forecast for every later time."""
+    """A number computed from a curve, in its units, as forecast for every later time."""
 
     spread = False
 
     def predict(self, contexts: Sequence[Context], asked: Floats) -> Forecast:
-        """The number ``(curves, times)``, with a nominal spread of .1."""
+        """Return the number ``(curves, times)``, with a nominal spread of .1."""
         score = np.array([self._number(one.values) for one in contexts])[:, None]
         return Normals.single(np.broadcast_to(score, asked.shape), np.array(_NOMINAL))
 
@@ -35,9 +35,9 @@ class _Score(CurvePredictor):
     reference="B. Ru et al., 'Speedy Performance Estimation for NAS', NeurIPS 2021, arXiv:2006.04492, equation 1",
 )
 class Sum(_Score):
-    """The mean of all values so far: it ranks curves of equal length as their sum does (SoTL).
+    """Mean of all values so far, which ranks curves of equal length like their sum (SoTL).
 
-    The paper sums training losses; what is summed here is the curve that is given, in units of which more is better.
+    The paper sums training losses; here the given curve is summed, in units in which higher is better.
     """
 
     def _number(self, values: Floats) -> float:
@@ -49,10 +49,10 @@ class Sum(_Score):
     reference="B. Ru et al., 'Speedy Performance Estimation for NAS', NeurIPS 2021, arXiv:2006.04492, eq. 2 with E=1",
 )
 class LastSum(_Score):
-    """The mean of the last values (SoTL-E); of one, it ranks as last_value does.
+    """Mean of the last values (SoTL-E); with one value, it ranks like last_value.
 
     Args:
-        last: how many.
+        last: number of values.
     """
 
     ranges: ClassVar = {"last": (1, 10_000)}
@@ -69,10 +69,10 @@ class LastSum(_Score):
     reference="B. Ru et al., 'Speedy Performance Estimation for NAS', NeurIPS 2021, arXiv:2006.04492, section 3 (EMA)",
 )
 class MovingAverage(_Score):
-    """The exponential moving average of the values, by default .9 of the old and .1 of the new (SoTL-EMA).
+    """Exponential moving average of the values, by default .9 of the previous average and .1 of the new (SoTL-EMA).
 
     Args:
-        memory: share of the old.
+        memory: share of the previous average.
     """
 
     ranges: ClassVar = {"memory": (0.0, 1.0)}

@@ -35,7 +35,7 @@ def load_digits() -> dict[str, Images]:
     try:
         from sklearn.datasets import load_digits as load
     except ImportError:
-        raise MissingDependencyError("scikit-learn", "digits", "the digits data set") from None
+        raise MissingDependencyError("scikit-learn", "", "the digits data set") from None
     raw = load()
     order = np.random.RandomState(_SPLIT_SEED).permutation(len(raw.target))
     inputs = (raw.images[order, None] / 16.0).astype(np.float32)

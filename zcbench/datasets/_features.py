@@ -19,6 +19,8 @@ Floats = NDArray[np.float64]
 _MISSING = frozenset(("", "na", "nan", "n/a", "#n/a", "<na>", "null"))
 #: why a column is no feature that a user excluded
 NAMED = "--exclude names it"
+#: columns of text that have a sentence each
+_LISTED = 3
 #: distinct texts from which on a column needs repetitions to be one of categories
 _MANY = 20
 
@@ -98,6 +100,13 @@ def features_of(
         "predictors use."
         for name, cells in found.items()
     ]
+    if len(notes) > _LISTED:
+        most = max(len(set(cells) - {""}) for cells in found.values())
+        names = ", ".join(repr(abridged(name, 40)) for name in list(found)[:_LISTED])
+        notes = [
+            f"The texts in {len(found)} columns ({names}, …) have at most {many(most, 'category', 'categories')} each, "
+            "which predictors use."
+        ]
     requested = tuple(name for name in (*numbers, *found) if name in chosen)
     return Features(numbers, found, requested, excluded, tuple(notes))
 

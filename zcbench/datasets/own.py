@@ -336,11 +336,12 @@ def _merged(count: int, rows: int, trainings: Trainings) -> str:
 def _candidates(target: str, measured: Floats) -> list[str]:
     """A sentence that counts trained architectures and candidates, if there are candidates."""
     trained = int((~np.isnan(measured)).any(axis=1).sum())
-    if trained == len(measured):
+    rest = len(measured) - trained
+    if not rest:
         return []
     return [
         f"Of {len(measured):,} architectures, {trained:,} are trained, as they have a value of "
-        f"{abridged(target, 60)!r}, and {len(measured) - trained:,} are candidates."
+        f"{abridged(target, 60)!r}, and {rest:,} {'is a candidate' if rest == 1 else 'are candidates'}."
     ]
 
 

@@ -214,7 +214,7 @@ class Encoding:
 
     def _lacking(self, space: SearchSpace, method: str) -> UnsupportedModelError:
         return UnsupportedModelError(
-            f"the search space {space.name} has no {method}(…), which the encoding {self.name} needs: implement it, or "
+            f"the search space {space.name} has no {method}, which the encoding {self.name} needs: implement it, or "
             "choose another encoding."
         )
 

@@ -1,4 +1,4 @@
-"""Engines: where the work of a run is done. Results travel through none of them: each worker writes its own file."""
+"""Executors: where the work of a run is done. Workers write their own files, and executors carry no results."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ __all__ = [
 
 
 def list_executors() -> list[str]:
-    """How executors are written."""
+    """Return the ways in which executors are written."""
     return ["dask://HOST:PORT", "local", "submitit"]
 
 
 def get_executor(text: str) -> Executor | None:
-    """The executor that a text names; None for "local", processes of this machine.
+    """Return the executor that a text names; None for "local", which means processes of this machine.
 
     Args:
         text: "local", "submitit" with settings as in "submitit:partition=cpu:hours=4:jobs=50", or "dask://HOST:PORT".
@@ -35,7 +35,7 @@ def get_executor(text: str) -> Executor | None:
     Raises:
         UnknownNameError: there is no such executor, or no such setting.
         InvalidInputError: a setting or an address is malformed.
-        MissingDependencyError: its package is not installed.
+        MissingDependencyError: the executor's package is not installed.
     """
     if text.partition(":")[0] == "dask":
         from zcbench.executors._dask import DaskExecutor

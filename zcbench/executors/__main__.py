@@ -1,4 +1,4 @@
-"""What computes a chunk: ``python -m zcbench.executors`` reads it, and says when it is done."""
+"""The program that computes a chunk: ``python -m zcbench.executors`` reads it, and reports when it is done."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from zcbench.errors import ZcbenchError, first_line
 def main() -> int:
     """Compute one chunk."""
     answers = os.dup(1)
-    os.dup2(2, 1)  # what strangers print is no answer
+    os.dup2(2, 1)  # output of user-defined code is not part of the answer
     request = json.load(sys.stdin)
     die_with(request["parent"])
     said, trouble, fit, before = None, "", True, time.monotonic()
     try:
         said = _compute(request["order"], request["keys"])
-    except ZcbenchError as error:  # this machine cannot do it; another may
+    except ZcbenchError as error:  # this machine cannot do it, but another one may
         trouble, fit = str(error), False
-    except Exception as error:  # a defect; the engine's log has all of it
+    except Exception as error:  # a defect; the executor's log contains the traceback
         import traceback
 
         traceback.print_exc()
@@ -37,11 +37,11 @@ def main() -> int:
 
 
 def _compute(order: dict[str, Any], keys: Sequence[str]) -> Any:
-    """Call what the order names."""
+    """Call the order's function."""
     from zcbench import __version__
 
     if order["version"] != __version__:
-        raise ZcbenchError(f"it has zcbench {__version__}, and the run is of {order['version']}: install that there.")
+        raise ZcbenchError(f"it has zcbench {__version__}, but the run needs {order['version']}: install that version.")
     module, _, name = order["compute"].partition(":")
     compute: Callable[[dict[str, Any], Sequence[str]], Any] = getattr(import_module(module), name)
     with devices.using(order.get("device")):

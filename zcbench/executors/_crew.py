@@ -1,4 +1,4 @@
-"""Calls of a user's function on the machines of an engine, one chunk each: results come back with the answers."""
+"""Calls of a user's function on the machines of an executor, one chunk each; the answers contain the results."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ from zcbench.types import Status
 
 
 class EngineWarning(UserWarning):
-    """Something about an engine that the user has to know while it goes on."""
+    """A warning about an executor that is still working."""
 
 
 class EngineCrew:
-    """As :class:`zcbench._workers.Crew`, of an engine's workers; each call gets a process of its own there.
+    """Calls a function on the machines of an executor, like :class:`zcbench._workers.Crew`; each call is a process.
 
-    A call that kills its process, or takes too long, costs its own result. So does one whose machine was lost three
-    times. A machine that cannot do it at all gets nothing more.
+    If a call kills its process or takes too long, only its own result is lost. The same applies if its machine was lost
+    three times. A machine that cannot make the calls at all gets no further ones.
 
     Args:
-        executor: the engine.
-        work: what is called.
-        folder: one that all machines share, for files of the engine; it is made.
-        at_once: calls that are out at most; 0 for as many as the engine has places for.
-        timeout: seconds that a call may take, from when it begins.
+        executor: the executor.
+        work: the function to call.
+        folder: folder that all machines share, for the executor's files; it is created.
+        at_once: largest number of calls at once; 0 for the executor's capacity.
+        timeout: seconds that a call may take, from its start.
 
-    An :class:`EngineWarning` says what the user has to know meanwhile: nobody is there to call, a call is repeated.
+    An :class:`EngineWarning` informs the user meanwhile that there is no worker, or that a call is repeated.
     """
 
     def __init__(
@@ -71,11 +71,11 @@ class EngineCrew:
         }
 
     def do(self, tasks: Iterable[Task]) -> Generator[tuple[str, str, Outcome]]:
-        """Yield (key, part, result) of tasks, each result as soon as it exists; what is out at the end is cancelled.
+        """Yield (key, part, result) of tasks, each result as soon as it exists; pending calls are cancelled at the end.
 
         Raises:
-            ZcbenchError: there is no such engine, it ended, or none of its machines can do it.
-            StoreError: the folder cannot be made.
+            ZcbenchError: there is no such executor, it ended, or none of its machines can make the calls.
+            StoreError: the folder cannot be created.
         """
         self._begin()
         waiting = {json.dumps([key, part]): (key, part) for key, parts in tasks for part in parts}
@@ -92,14 +92,14 @@ class EngineCrew:
                 raise ZcbenchError(f"the executor ended without an answer for {many(len(waiting), 'evaluation')}.")
         except EngineEndedError as error:
             raise ZcbenchError(
-                f"{error.engine} has ended. What a ledger holds is kept: start the same search again when there is one."
+                f"{error.engine} has ended. The ledger's content is kept: start the same search again when it is back."
             ) from None
         finally:
             if isinstance(answers, Generator):
                 answers.close()
 
     def _begin(self) -> None:
-        """Keep the engine's connection from the first call on."""
+        """Open the executor's connection at the first call, and keep it."""
         if self._stack is None:
             try:
                 self._folder.mkdir(parents=True, exist_ok=True)
@@ -115,13 +115,13 @@ class EngineCrew:
             return Outcome(values, seconds, Status(status), detail)
         if not answer.fit:
             raise ZcbenchError(
-                f"the function could not be called: {answer.trouble} What a ledger holds is kept: start the same "
-                "search again to go on."
+                f"the function could not be called: {answer.trouble} The ledger's content is kept: start the same "
+                "search again to resume it."
             )
-        return self.work.lost(Status.FAILED, shortened(answer.trouble), 0.0)  # nobody knows how long it took
+        return self.work.lost(Status.FAILED, shortened(answer.trouble), 0.0)  # the duration is unknown
 
     def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         if self._stack is not None:
             self._stack.close()
             self._stack = None
@@ -132,10 +132,10 @@ def _warn(sentence: str) -> None:
 
 
 def compute(order: dict[str, Any], keys: Sequence[str]) -> dict[str, list[Any]]:
-    """What calls give, by key, on the machine that has to call.
+    """Return the results of calls by key, on the machine that makes them.
 
     Raises:
-        ZcbenchError: this machine cannot do it.
+        ZcbenchError: this machine cannot make them.
     """
     known = set(sys.path)
     sys.path += [place for place in order["path"] if place not in known and Path(place).exists()]

@@ -1,8 +1,8 @@
-"""What an engine runs on another machine. It travels there as source, and imports zcbench nowhere.
+"""The code that an executor runs on another machine. It is sent as source, and does not import zcbench.
 
-An engine's worker may live for weeks, run several threads, or lack zcbench. Each chunk is therefore computed by a
-Python of its own, the program ``zcbench.executors``: it knows today's files, can be lost without harm to the
-worker, and ends when the worker does. Names go in, and one line comes back that says whether they are done.
+An executor's worker may run for weeks, run several threads, or lack zcbench. Each chunk is therefore computed by a
+separate Python process, the program ``zcbench.executors``: it uses the current files, can be lost without harm to the
+worker, and ends when the worker does. It receives names, and returns one line that says whether they are done.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from typing import Any
 def perform(
     order: dict[str, Any], keys: tuple[str, ...], is_wanted: Callable[[], bool] | None = None
 ) -> dict[str, Any]:
-    """Have keys computed on this machine.
+    """Compute keys on this machine in a separate process.
 
     Args:
-        order: plain values by name: ``compute`` ("module:function", what is called there with the order and
-            the keys), ``version`` of zcbench, the ``device`` of torch's work, the current ``folder``, and what that
-            function needs.
-        keys: names of what is to be computed.
-        is_wanted: asked every second; where it says no, the computation is ended.
+        order: plain values by name: ``compute`` ("module:function", which is called with the order and the keys),
+            ``version`` of zcbench, the ``device`` of torch's computations, the current ``folder``, and everything that
+            the function needs.
+        keys: names of the results to compute.
+        is_wanted: called every second; if it returns False, the computation is stopped.
 
     Returns:
         A dictionary: ``worker`` (host and process), ``trouble`` (why the keys are not done; empty if they are),
-        ``fit`` (whether the worker may be given more) and, if they are done, ``said`` and ``seconds``.
+        ``fit`` (whether the worker can get further keys) and, if they are done, ``said`` and ``seconds``.
     """
     answer = {"worker": f"{socket.gethostname()}, process {os.getpid()}", "trouble": "", "fit": True}
     request = json.dumps({"order": order, "keys": list(keys), "parent": os.getpid()})
@@ -40,7 +40,7 @@ def perform(
             [sys.executable, "-m", "zcbench.executors"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            cwd=order["folder"] if Path(order["folder"]).is_dir() else None,  # where relative paths start
+            cwd=order["folder"] if Path(order["folder"]).is_dir() else None,  # the base of relative paths
         )
     except OSError as error:
         return answer | {"trouble": f"it cannot start a process: {error}.", "fit": False}
@@ -50,16 +50,14 @@ def perform(
         said: dict[str, Any] = json.loads(written)
         return answer | said
     if code == 1:
-        trouble = (
-            f"{sys.executable} cannot run zcbench {order['version']}: install it there; the worker's log says why."
-        )
+        trouble = f"{sys.executable} cannot run zcbench {order['version']}: install it there; see the worker's log."
         return answer | {"trouble": trouble, "fit": False}
     how = f"signal {-code}" if code < 0 else f"exit code {code}"
-    return answer | {"trouble": f"the process that computed ended with {how}."}
+    return answer | {"trouble": f"the computing process ended with {how}."}
 
 
 def _written(process: Any, request: bytes | None, is_wanted: Callable[[], bool] | None) -> bytes:
-    """What a process writes on its standard output until it ends."""
+    """Return the standard output of a process when it has ended."""
     with process:
         try:
             while True:
@@ -67,32 +65,32 @@ def _written(process: Any, request: bytes | None, is_wanted: Callable[[], bool] 
                     found: bytes = process.communicate(request, timeout=None if is_wanted is None else 1.0)[0]
                     return found
                 except subprocess.TimeoutExpired:
-                    request = None  # it has it, or gets the rest
+                    request = None  # the process has it, or gets the rest
                 if is_wanted is not None and not is_wanted():
                     process.kill()
-        except BaseException:  # a job that is cancelled
+        except BaseException:  # a cancelled job
             process.kill()
             raise
 
 
 def same(order: dict[str, Any]) -> dict[str, Any]:
-    """The order itself: chunks refer to it."""
+    """Return the order itself, to which chunks refer."""
     return order
 
 
 def perform_on_dask(order: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
-    """As :func:`perform`, with the ``address`` of the Dask worker."""
+    """Compute keys as :func:`perform` does, and add the ``address`` of the Dask worker."""
     import distributed.worker as here
 
     worker: Any = here.get_worker()
     task = getattr(getattr(here, "thread_state", None), "key", None)
 
     def is_wanted() -> bool:
-        """Whether nobody has cancelled it, and who submitted it is still there."""
+        """Return whether the task is not cancelled and its submitter is still connected."""
         try:
             found = worker.state.tasks.get(task)
             return task is None or (found is not None and found.state != "cancelled")
-        except Exception:  # of another distributed
+        except Exception:  # another version of distributed
             return True
 
     return {**perform(order, keys, is_wanted), "address": worker.address}

@@ -1,4 +1,4 @@
-"""What an engine is asked to do, and what it says."""
+"""The interface of executors: their orders and answers."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Any, Protocol
 
 from zcbench.errors import ZcbenchError
 
-#: how often a chunk is given out again after a worker was lost
+#: how often a chunk is sent again after a worker was lost
 RETRIES = 2
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of some keys.
+    """The outcome for some keys.
 
     Attributes:
-        keys: names of what was to be computed.
+        keys: names of the results to compute.
         trouble: why they are not done, one sentence with the worker's name; empty if they are.
-        final: whether they were given up; else they are given out again.
-        fit: False where it is no fault of the keys: that worker can do nothing of this, or none can.
-        said: what was computed, as plain values; None where workers write it down themselves.
+        final: whether they have failed for good; otherwise they are sent again.
+        fit: False if the reason is not the keys: this worker, or every worker, cannot compute any of them.
+        said: the results, as plain values; None if workers record them themselves.
     """
 
     keys: tuple[str, ...]
@@ -32,41 +32,41 @@ class Answer:
 
 
 class Executor(Protocol):
-    """An engine that has keys computed elsewhere. It carries their names out, and "done" back, or little more.
+    """An executor that has keys computed elsewhere. It sends their names, and returns whether they are done.
 
-    What is out when the iterator is closed is cancelled. One that is also a context manager keeps its connection for
-    several calls in the block.
+    Pending work is cancelled when the iterator is closed. An executor that is also a context manager keeps its
+    connection for several calls in the block.
     """
 
     def carry_out(self, order: dict[str, Any], keys: Sequence[str], say: Callable[[str], object]) -> Iterator[Answer]:
-        """Yield an answer for each chunk of keys as soon as it is done or given up.
+        """Yield an answer for each chunk of keys as soon as it is done or has failed.
 
         Args:
-            order: plain values for :func:`zcbench.executors._elsewhere.perform`. Of these ``store`` is a folder that
-                all machines share, ``workers`` the processes of a worker, ``chunk`` (any number if it is not there) the
-                most keys that go out together, and ``at_once`` (as many as the engine has places for) the most chunks
-                that are out.
-            keys: names of what is to be computed.
-            say: called with a sentence where the user has to know that nothing happens.
+            order: plain values for :func:`zcbench.executors._elsewhere.perform`. ``store`` is a folder that all
+                machines share, ``workers`` the number of processes of a worker, ``chunk`` (by default any number) the
+                largest number of keys in a chunk, and ``at_once`` (by default the executor's capacity) the largest
+                number of pending chunks.
+            keys: names of the results to compute.
+            say: called with a sentence if the user should know that nothing is being computed.
 
         Raises:
-            EngineEndedError: it ended.
-            ZcbenchError: there is no such engine.
+            EngineEndedError: the executor has ended.
+            ZcbenchError: there is no such executor.
         """
 
 
 class EngineEndedError(ZcbenchError):
-    """An engine has ended. Whoever asked it says what is kept; :attr:`engine` names it."""
+    """An executor has ended. The caller reports what is kept; :attr:`engine` names the executor."""
 
     def __init__(self, engine: str) -> None:
-        super().__init__(f"{engine} has ended. Start the same again when there is one.")
+        super().__init__(f"{engine} has ended. Start the same command again when it is back.")
         self.engine = engine
 
 
 class WorkersFailedError(ZcbenchError):
-    """Workers of an engine could not do what they were given. What others computed is in the store."""
+    """Workers of an executor could not compute their keys. Results of other workers are in the store."""
 
 
 def chunks(keys: Sequence[str], count: int) -> list[tuple[str, ...]]:
-    """Keys dealt out like cards, in at most so many chunks: neighbours, which may be equally slow, are kept apart."""
+    """Distribute keys in turn to at most ``count`` chunks, which separates neighbours that may be equally slow."""
     return [tuple(keys[start::count]) for start in range(min(count, len(keys)))]

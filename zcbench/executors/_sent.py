@@ -1,7 +1,7 @@
-"""A user's function that is called in other processes: workers of this machine, or machines of an engine.
+"""A user's function that is called in other processes: workers of this machine, or machines of an executor.
 
-A process gets the function as a pickle. What stands in files arrives by name, and is imported there; what stands in a
-script, a notebook or another function arrives by value where an engine carries it, as Dask and submitit do it.
+A process receives the function as a pickle. Functions in modules are sent by name, and imported by the process.
+Functions in a script, a notebook or another function are sent by value to an executor, as Dask and submitit do.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from zcbench.types import Status
 
 
 class Sent:
-    """A call that travels; as :class:`zcbench._workers.Work` it is done by processes of this machine.
+    """A call that is sent to other processes; processes of this machine use it as :class:`zcbench._workers.Work`.
 
-    A process opens the call when it has imported the user's files.
+    A process unpickles the call after it has imported the user's files.
 
     Args:
         content: the pickled call.
-        names: of the numbers that a call gives.
-        imports: Python files of the user's, imported before.
-        files: by name of a module, the digest that its file has to have.
+        names: names of the numbers that a call returns.
+        imports: the user's Python files, which are imported first.
+        files: by name of a module, the required digest of its file.
     """
 
     loads_torch = False
@@ -40,29 +40,29 @@ class Sent:
 
     @classmethod
     def of(cls, call: Call, label: str, advice: str, *, by_value: bool) -> Sent:
-        """A call as it is now.
+        """Make a call to send, with the current code.
 
         Args:
             call: the call.
             label: the function's name.
-            advice: what to do where it cannot be pickled, behind "let it open what it needs itself, or".
-            by_value: whether functions of a script travel by value also where the script can be run there.
+            advice: what to do if it cannot be pickled, after "let it open what it needs itself, or".
+            by_value: whether functions of a script are sent by value even if the script can be run by the process.
 
         Raises:
-            InvalidInputError: it cannot be pickled.
+            InvalidInputError: the function cannot be pickled.
         """
-        # A function with a version says by it alone whether it is the same.
+        # If a function has a version, only the version determines whether it is the same.
         files = {} if getattr(call.function, "version", None) is not None else files_called(call.function)
         return cls(_pickled(call, label, advice, by_value), call.names, _imported(), files)
 
     def prepare(self) -> None:
-        """Open the call.
+        """Unpickle the call.
 
         Raises:
             InvalidInputError: a file cannot be imported, or was edited since the search began.
         """
-        Call.prepare()  # before libraries are loaded, and after
-        # A training may load its data in processes of its own, which multiprocessing refuses to workers.
+        Call.prepare()  # before and after libraries are loaded
+        # A training may load its data in further processes, which multiprocessing forbids in workers.
         getattr(multiprocessing.current_process(), "_config", {}).pop("daemon", None)
         if self.imports:
             from zcbench._imports import import_file
@@ -76,24 +76,24 @@ class Sent:
     def _check(self) -> None:
         if self._loaded != len(sys.modules) and (path := edited(self._files)):
             raise InvalidInputError(
-                f"{path} is not what the search began with: it was edited, or is another one there. Put it back and "
-                "start the search again to go on, or begin with a new ledger."
+                f"{path} has changed since the search began: it was edited, or is another file on that machine. "
+                "Restore it and start the search again to resume it, or begin with a new ledger."
             )
         self._loaded = len(sys.modules)
 
     def results(self, key: str, parts: Sequence[str], begin: Callable[[str], object] = str) -> Iterator[Any]:
-        """Yield what each part gave."""
+        """Yield the result of each part."""
         for part, found in self._call.results(key, parts, begin):
-            self._check()  # a call may import
+            self._check()  # a call may import further modules
             yield part, found
 
     def lost(self, status: Status, reason: str, seconds: float) -> Outcome:
-        """What a call gave whose process died, or was stopped."""
+        """Return the result of a call whose process died or was stopped."""
         return nothing(self.names, status, reason, seconds)
 
 
 def _imported() -> tuple[str, ...]:
-    """The files of the user's that this process was told to import."""
+    """Return the user's files that this process has imported."""
     if (imports := sys.modules.get("zcbench._imports")) is None:
         return ()
     found: tuple[str, ...] = imports.imported_files()
@@ -101,10 +101,10 @@ def _imported() -> tuple[str, ...]:
 
 
 def _pickled(call: Call, label: str, advice: str, by_value: bool) -> bytes:
-    """A call as bytes; cloudpickle takes what stands in a notebook or in another function, too."""
+    """Pickle a call; cloudpickle also supports functions in a notebook or in another function."""
     reason = ""
     main = sys.modules["__main__"]
-    # Where there is no script (a notebook, python -c), no process can run it again.
+    # Without a script (a notebook, python -c), another process cannot run it.
     if not by_value and (getattr(main, "__spec__", None) or getattr(main, "__file__", None)):
         try:
             return pickle.dumps(call)

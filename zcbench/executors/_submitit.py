@@ -1,4 +1,4 @@
-"""Jobs of SLURM through submitit."""
+"""SLURM jobs through submitit."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from zcbench.errors import InvalidInputError, MissingDependencyError, ZcbenchErr
 from zcbench.executors import _elsewhere
 from zcbench.executors._protocol import RETRIES, Answer, chunks
 
-#: settings with their defaults; an empty text leaves the choice to the cluster
+#: settings with their defaults; an empty text means the cluster's default
 SETTINGS: dict[str, Any] = {
     "jobs": 0,
     "cluster": "slurm",
@@ -45,9 +45,9 @@ _RANGES = {
     "gpus": (0, 1024),
     "at_once": (0, 10_000),
 }
-#: jobs on SLURM unless told otherwise
+#: default number of jobs on SLURM
 _JOBS = 20
-#: seconds between two looks at the jobs
+#: seconds between two checks of the jobs
 _LOOK = 0.5
 
 
@@ -59,17 +59,16 @@ class _Chunk:
 
 
 class SubmititExecutor:
-    """Keys are dealt out to jobs, which may wait in SLURM's queue for any time.
+    """Distributes keys to jobs, which may wait in SLURM's queue for any time.
 
     Args:
-        jobs: number of jobs, of those that are out at one time; 0 for 20, on this machine for its number of
-            processors.
+        jobs: largest number of jobs at once; 0 for 20, or on this machine for its number of processors.
         cluster: "slurm", or "local" for processes on this machine.
-        partition: of SLURM, as ``account``, ``qos`` and ``constraint``.
-        hours: that a job may take.
+        partition: SLURM's partition; ``account``, ``qos`` and ``constraint`` are SLURM's, too.
+        hours: time limit of a job.
         memory: GB for each worker process of a job.
-        gpus: GPUs of a job; 0 for one if the work is for ``cuda``, else none.
-        at_once: jobs that may run at one time; 0 for any number.
+        gpus: GPUs of a job; 0 for one if the work is for ``cuda``, otherwise none.
+        at_once: largest number of running jobs; 0 for any number.
 
     Raises:
         MissingDependencyError: submitit is not installed.
@@ -83,16 +82,16 @@ class SubmititExecutor:
         self._submitit: Any = submitit
         self._given = {**SETTINGS, **settings}
         self._folder: Path | None = None
-        self._kept = False  # whether the folder outlasts a call
+        self._kept = False  # whether the folder is kept after a call
         self._troubled = False
 
     @classmethod
     def parse(cls, term: Term) -> SubmititExecutor:
-        """The executor of "submitit:partition=cpu:hours=4".
+        """Make the executor of a text such as "submitit:partition=cpu:hours=4".
 
         Raises:
             UnknownNameError: there is no such setting.
-            InvalidInputError: it has no value, or one that it cannot have.
+            InvalidInputError: a setting has no value, or an invalid one.
             MissingDependencyError: submitit is not installed.
         """
         found = read_settings(term, SETTINGS, _RANGES)
@@ -142,28 +141,28 @@ class SubmititExecutor:
                 self._remove_folder()
 
     def _folder_in(self, store: Path, say: Callable[[str], object]) -> Path:
-        """The folder of the jobs, which lasts as long as it is kept."""
+        """Return the folder of the jobs, which is made at the first call."""
         if self._folder is None:
             if _is_open(store):
                 say(
-                    f"other users may write into {store}, and so may run code as you while jobs of submitit are out: "
-                    f"take the permission from them (chmod go-w {store}), or trust them."
+                    f"other users may write into {store}, so that they can run code as you while jobs of submitit are "
+                    f"running: remove their permission (chmod go-w {store}), or trust them."
                 )
             self._folder, self._troubled = _private_folder(store), False
         return self._folder
 
     def _remove_folder(self) -> None:
         folder, self._folder = self._folder, None
-        if folder is not None and not self._troubled:  # else its logs are needed
+        if folder is not None and not self._troubled:  # otherwise its logs are needed
             shutil.rmtree(folder, ignore_errors=True)
 
     def _parts(self, order: dict[str, Any], keys: Sequence[str]) -> list[tuple[str, ...]]:
-        """What each job gets, where any number of jobs may follow one another."""
+        """Return the keys of each job, if any number of jobs may follow one another."""
         count = self._jobs() if (most := order.get("chunk")) is None else max(self._jobs(), -(-len(keys) // most))
         return chunks(keys, count)
 
     def _next(self, waiting: deque[_Chunk], order: dict[str, Any], running: int) -> list[_Chunk]:
-        """What is submitted now: as many jobs are out as may be."""
+        """Return the chunks to submit now, up to the largest number of jobs."""
         most = min(self._jobs(), order.get("at_once") or self._jobs())
         return [waiting.popleft() for _ in range(min(len(waiting), max(0, most - running)))]
 
@@ -189,35 +188,35 @@ class SubmititExecutor:
             )
         except (OSError, RuntimeError, NameError) as error:
             raise ZcbenchError(
-                f"submitit cannot submit to {given['cluster']} ({first_line(error)}): run this where sbatch is, or use "
-                "submitit:cluster=local for processes of this machine."
+                f"submitit cannot submit to {given['cluster']} ({first_line(error)}): run this where sbatch exists, or "
+                "use submitit:cluster=local for processes of this machine."
             ) from None
         return executor
 
     def _submit(self, executor: Any, order: dict[str, Any], parts: Sequence[_Chunk]) -> None:
-        """Submit chunks as one array of jobs; each gets its job."""
+        """Submit chunks as one array of jobs, and assign the jobs to them."""
         import cloudpickle
 
         if not parts:
             return
-        # By value: the Python that unpickles may have no zcbench, and has to say so in our words.
+        # By value, because a Python without zcbench must be able to report this.
         cloudpickle.register_pickle_by_value(_elsewhere)
         try:
-            with _interrupts_later():  # half-way, it would leave jobs of which nobody knows
+            with _interrupts_later():  # an interrupt in between would leave unknown jobs
                 with executor.batch():
                     jobs = [executor.submit(_elsewhere.perform, order, chunk.keys) for chunk in parts]
                 for chunk, job in zip(parts, jobs, strict=True):
                     chunk.job = job
-        except Exception as error:  # of sbatch, of the file system
+        except Exception as error:  # errors of sbatch or of the file system
             raise ZcbenchError(f"submitit could not submit: {first_line(error)}") from None
         finally:
-            with suppress(ValueError):  # another run of this process was faster
+            with suppress(ValueError):  # another run in this process did it already
                 cloudpickle.unregister_pickle_by_value(_elsewhere)
 
 
 @contextmanager
 def _interrupts_later() -> Iterator[None]:
-    """Hold Ctrl-C back until the end of the block; processes that are started meanwhile do not inherit that."""
+    """Delay Ctrl-C until the end of the block; processes that are started meanwhile do not inherit this."""
     usual = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(usual):
         yield
@@ -233,9 +232,9 @@ def _interrupts_later() -> Iterator[None]:
 
 
 def _private_folder(store: Path) -> Path:
-    """A new folder in the store, where all machines can read, and nobody but this user.
+    """Make a new folder in the store that only this user can read, on all machines.
 
-    Jobs read from it what they shall call, and this process what they return, both as pickles, which run code.
+    Jobs read their calls from it, and this process their results, both as pickles, which can run code.
 
     Raises:
         StoreError: there is no room or no permission.
@@ -247,28 +246,28 @@ def _private_folder(store: Path) -> Path:
 
 
 def _is_open(store: Path) -> bool:
-    """Whether other users may write into a folder, and so put another one into the place of a private one in it."""
+    """Return whether other users may write into a folder, and could therefore replace a private folder in it."""
     with suppress(OSError):
         found = store.stat()
-        sticky = found.st_mode & stat.S_ISVTX  # who may write may not rename what is not his
-        shared = found.st_mode & stat.S_IWGRP and found.st_gid != found.st_uid  # a user's own group has his number
+        sticky = found.st_mode & stat.S_ISVTX  # users may then not rename files of others
+        shared = found.st_mode & stat.S_IWGRP and found.st_gid != found.st_uid  # a private group has the user's number
         return not sticky and bool(shared or found.st_mode & stat.S_IWOTH)
     return False
 
 
 def _answer(chunk: _Chunk) -> dict[str, Any]:
-    """What a job that ended has to say."""
+    """Return the answer of a job that ended."""
     job = chunk.job
     try:
         found: dict[str, Any] = job.result()
-    except Exception:  # it was killed, or ran out of time or memory
+    except Exception:  # it was killed, or exceeded its time or memory
         log = job.paths.stderr
         return {"worker": f"job {job.job_id}", "trouble": f"it ended without an answer; its log is {log}.", "fit": True}
     return found
 
 
 def _remove_files(chunk: _Chunk, folder: Path) -> None:
-    """Remove what a job that has done it leaves: of a thousand of them it would be much."""
+    """Remove the files of a finished job, because thousands of jobs would leave many."""
     for path in folder.glob(f"{chunk.job.job_id}_*"):
         with suppress(OSError):
             path.unlink()

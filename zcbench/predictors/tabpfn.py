@@ -42,16 +42,16 @@ class TabPFN(VectorPredictor):
         self.weights = weights
 
     def _learn(self, x: Floats, y: Floats) -> None:
+        try:
+            from tabpfn import TabPFNRegressor
+        except ImportError:
+            raise MissingDependencyError("tabpfn", "tabpfn", "the predictor tabpfn") from None
         if not self.weights or not Path(self.weights).is_file():
             where = f"there is none at {self.weights!r}" if self.weights else "none was named"
             raise DataMissingError(
                 f"TabPFN needs its weights, and {where}: download a regressor's checkpoint from its authors and write "
                 "tabpfn:weights=PATH."
             )
-        try:
-            from tabpfn import TabPFNRegressor
-        except ImportError:
-            raise MissingDependencyError("tabpfn", "tabpfn", "the predictor tabpfn") from None
         self.model_ = TabPFNRegressor(model_path=self.weights, device="cpu", random_state=self.seed).fit(x, y)
 
     def _value(self, x: Floats) -> Floats:

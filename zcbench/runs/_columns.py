@@ -16,6 +16,9 @@ from zcbench.predictors import member_labels, predictor_info
 from zcbench.proxies import get_proxy, list_proxies
 from zcbench.spaces import TableSpace
 
+#: where names of proxies are given for a table of numbers
+_NETWORKS = "Proxies measure networks: --space or --factory says how they are built."
+
 
 def correlate_columns(
     benchmark: Benchmark, columns: Iterable[str] | None = None, *, target: str | None = None, lower: Iterable[str] = ()
@@ -51,6 +54,8 @@ def matching_columns(benchmark: Benchmark, patterns: Iterable[str] | None) -> li
     """
     asked = ["*"] if patterns is None else [" ".join(pattern.split()) for pattern in all_text("columns", patterns)]
     names = [c for c in benchmark.facts if any(c == pattern or fnmatch(c, pattern) for pattern in asked)]
+    if not names and patterns is not None and benchmark.facts:
+        raise UnknownNameError("column", asked[0], list(benchmark.facts), _NETWORKS)
     if not names:
         which = " that --proxies names" if patterns is not None else ""
         why = " ".join(note for note in benchmark.notes if "left out" in note)

@@ -115,21 +115,38 @@ class Pairs:
             sums += [(inner * (sign @ inner)).sum(0) for sign in signs]
         return _ratio(*sums)
 
-    def estimate(self) -> Estimate:
-        """Tau over all pairs, with the 95 % interval of the delete-one jackknife over rows on Fisher's scale."""
+    def jackknife(self) -> tuple[float, Floats]:
+        """Tau over all pairs, and without each of the rows ``(n,)``."""
         each = np.zeros((3, self.rows))
         for rows, *signs in self.parts:
             for total, sign in zip(each, signs, strict=True):
                 total[rows] += sign.sum(1)
         total = each.sum(1)
-        value = float(_ratio(*total[:, None])[0])
-        without = _ratio(*(total[:, None] - 2 * each))
+        return float(_ratio(*total[:, None])[0]), _ratio(*(total[:, None] - 2 * each))
+
+    def estimate(self) -> Estimate:
+        """Tau over all pairs, with its 95 % interval on Fisher's scale.
+
+        The standard error is the delete-one jackknife's over rows, or that of independent normal pairs where it is
+        larger (E. Fieller, H. Hartley, E. Pearson, "Tests for Rank Correlation Coefficients. I", Biometrika 44, 1957):
+        few rows may agree by chance, and perfect agreement has no spread.
+        """
+        value, without = self.jackknife()
         n = self.rows
-        error = math.sqrt((n - 1) / n * float(((without - without.mean()) ** 2).sum()))
-        if not math.isfinite(value) or not math.isfinite(error) or abs(value) > 1 - 1e-12:
+        if not math.isfinite(value) or n < 6:
             return Estimate(value, math.nan, math.nan, n)
-        half = student(n - 1) * error / (1 - value**2)
-        return Estimate(value, math.tanh(math.atanh(value) - half), math.tanh(math.atanh(value) + half), n)
+        inner = max(-1 + 2 / n, min(1 - 2 / n, value))  # Fisher's scale has no place for 1
+        error = max(_error(without) / (1 - inner**2), math.sqrt(0.437 / (n - 4)))
+        half = student(n - 1) * error
+        low, high = (math.tanh(math.atanh(inner) + sign * half) for sign in (-1, 1))
+        return Estimate(value, min(low, value), max(high, value), n)
+
+
+def _error(without: Floats) -> float:
+    """Standard error of a statistic, from its values without each of the rows."""
+    n = len(without)
+    spread = float(((without - without.mean()) ** 2).sum())
+    return math.sqrt((n - 1) / n * spread) if math.isfinite(spread) else 0.0
 
 
 def _signs(values: Floats) -> Floats:
@@ -160,48 +177,60 @@ class Choice:
     tried: dict[str, float]
 
 
-def choose(dealt: Ints, held_out: dict[str, HeldOut], truth: Floats, seed: int, eligible: Sequence[str]) -> Choice:
-    """Choose the predictor with the largest tau; of equal ones the first.
+def choose(
+    dealt: Ints,
+    held_out: dict[str, HeldOut],
+    truth: Floats,
+    seed: int,
+    eligible: Sequence[str],
+    usual: str | None = None,
+) -> Choice:
+    """Choose the predictor with the largest tau, and correct that tau for the choice.
 
     Args:
         dealt: the fold of each row.
         held_out: what predictors say of held-out rows, by label.
         truth: ``(n,)``.
         seed: decides the bootstrap.
-        eligible: labels to choose among.
+        eligible: labels to choose among; of equal ones the first is chosen.
+        usual: the one that is chosen unless another is better by more than the standard error of their difference.
     """
     pairs = {label: Pairs(dealt, held.predicted, truth) for label, held in held_out.items()}
-    found = {label: one.estimate() for label, one in pairs.items()}
-    tried = {label: one.value for label, one in found.items()}
-    best = max(eligible, key=lambda label: (round(tried[label], 12), -eligible.index(label)))
-    estimate = found[best]
+    found = {label: one.jackknife() for label, one in pairs.items()}
+    tried = {label: value for label, (value, _) in found.items()}
+    margins = np.array(
+        [_error(found[label][1] - found[usual][1]) if usual in found and label != usual else 0.0 for label in eligible]
+    )
+    values = np.nan_to_num([tried[label] for label in eligible], nan=-2.0)
+    number = int(np.argmax((values - margins).round(12)))
+    best = eligible[number]
+    estimate = pairs[best].estimate()
     corrected = estimate.value
     if len(eligible) > 1:
-        corrected = min(corrected, _bootstrapped([pairs[label] for label in eligible], len(truth), seed, corrected))
+        corrected -= _optimism([pairs[label] for label in eligible], margins, number, len(truth), seed)
     return Choice(best, _shifted(estimate, corrected), estimate.value, tried)
 
 
-def _bootstrapped(pairs: Sequence[Pairs], rows: int, seed: int, otherwise: float) -> float:
-    """Mean tau, on rows that were not drawn, of the predictor that is best on the rows that were."""
+def _optimism(pairs: Sequence[Pairs], margins: Floats, number: int, rows: int, seed: int) -> float:
+    """How much better the chosen one is, on rows that were not drawn, than what is chosen on the rows that were."""
     rng = np.random.default_rng(seed)
     counts = [np.bincount(rng.integers(rows, size=rows), minlength=rows) for _ in range(DRAWS)]
     drawn = np.stack(counts, axis=1).astype(np.float64)
-    inside = np.nan_to_num(np.stack([one.tau(drawn) for one in pairs]), nan=-2.0)
+    inside = np.nan_to_num(np.stack([one.tau(drawn) for one in pairs]), nan=-2.0) - margins[:, None]
     outside = np.stack([one.tau((drawn == 0).astype(np.float64)) for one in pairs])
-    judged = outside[inside.argmax(0), np.arange(DRAWS)]
-    # Means over draws differ from tau over all pairs by what small samples do to a ratio: only the choice counts.
-    best = outside[int(np.argmax([one.estimate().value for one in pairs]))]
+    judged, best = outside[inside.argmax(0), np.arange(DRAWS)], outside[number]
     both = np.isfinite(judged) & np.isfinite(best)
-    return otherwise - max(0.0, float((best[both] - judged[both]).mean())) if both.any() else otherwise
+    return max(0.0, float((best[both] - judged[both]).mean())) if both.any() else 0.0
 
 
 def _shifted(estimate: Estimate, value: float) -> Estimate:
     """The estimate moved to another value on Fisher's scale."""
     if value == estimate.value or not math.isfinite(estimate.low):
         return Estimate(value, estimate.low, estimate.high, estimate.n)
-    by = math.atanh(value) - math.atanh(estimate.value)
-    low, high = (math.tanh(math.atanh(end) + by) for end in (estimate.low, estimate.high))
-    return Estimate(value, low, high, estimate.n)
+    edge = 1 - 1e-9
+    by = math.atanh(max(-edge, value)) - math.atanh(min(edge, estimate.value))
+    low, high = (math.tanh(math.atanh(max(-edge, min(edge, end))) + by) for end in (estimate.low, estimate.high))
+    return Estimate(value, min(low, value), max(high, value), estimate.n)
 
 
 __all__ = ["FOLDS", "Choice", "HeldOut", "Pairs", "choose", "folds", "hold_out"]

@@ -9,7 +9,7 @@ from zcbench import _arguments as rules
 from zcbench.datasets import Benchmark
 from zcbench.errors import InvalidInputError, ZcbenchError
 from zcbench.evaluation import Evaluation, Wanted, evaluations_of, summarize_columns
-from zcbench.records import CurveTrial, Store
+from zcbench.records import CurveTrial, SearchTrace, Store, Trial
 from zcbench.runs._own import is_own_table
 from zcbench.runs._remembered import COLUMNS, Remembered, name_of, not_run, place_of, remembered, ways
 from zcbench.runs._track import CURVES, PREDICTORS, SCORES, SEARCHES
@@ -90,7 +90,8 @@ def boards_of_table(
 def _of_columns(one: Remembered, table: Benchmark, target: str | None, common: bool) -> Evaluation:
     """Correlate the columns that a run correlated, with the same directions."""
     column = table.target(target).name
-    ups = {name: up for name, up in one.higher_is_better.items() if name in table.facts and name != column}
+    known = {one.target: one.target not in one.settings.get("lower", ()), **one.higher_is_better}
+    ups = {name: up for name, up in known.items() if name in table.facts and name != column}
     if not ups:
         raise InvalidInputError(f"{table.source} has no other column of numbers than {column!r} that was run.")
     return summarize_columns(table, {name: (table.facts[name], up) for name, up in ups.items()}, column, common=common)
@@ -98,8 +99,10 @@ def _of_columns(one: Remembered, table: Benchmark, target: str | None, common: b
 
 def _nothing_ranked(store: Store, called: str) -> InvalidInputError:
     """The error for a table on which neither columns nor proxies were run."""
-    kinds = {one.kind: one for one in ways(store, called, (PREDICTORS, SEARCHES, CURVES))}
-    name = name_of(called)
+    name, items = name_of(called), {PREDICTORS: Trial, SEARCHES: SearchTrace, CURVES: CurveTrial}
+    # A run is noted before its work, which may have failed.
+    known = [kind for kind, of in items.items() if name in store.benchmarks(of)]
+    kinds = {one.kind: one for one in ways(store, called, known)}
     if PREDICTORS in kinds:
         return InvalidInputError(f"predictors alone have been run on {name}: see  zcbench efficiency {name}")
     if kinds:

@@ -119,7 +119,7 @@ class Ranking:
                 f"{rows:,} trained networks of {self.trained.source} have {len(set(groups))} different rows of "
                 f"features: cross-validation needs {FOLDS}."
             )
-        repeats = 5 if rows <= 50 else 3 if rows <= 200 else 1
+        repeats = 3 if rows <= 100 else 1
         dealt = folds(groups, repeats, self.seed)
         labels = list(TRIED if self.forced is None else dict.fromkeys((self.forced, TRIED[0])))
         if rows > _MANY and self.forced is None:
@@ -146,7 +146,7 @@ class Ranking:
         if not held:
             raise InvalidInputError(f"no predictor can learn from these networks. {' '.join(self.notes)}")
         eligible = [self.forced] if self.forced is not None else list(held)
-        choice = choose(dealt, held, self.truth, self.seed, eligible)
+        choice = choose(dealt, held, self.truth, self.seed, eligible, AVERAGE)
         calibrated = choice.label == AVERAGE or predictor_info(choice.label.partition(":")[0]).make.calibrated
         spread = deviations(dealt, held[choice.label], self.truth, calibrated=calibrated)
         return choice, spread, repeats
@@ -192,9 +192,10 @@ class Ranking:
         deviation = np.full(len(asked), np.nan)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            predicted = np.array(predictor.predict(asked), np.float64)
-            if predictor.calibrated and hasattr(predictor, "predict_std"):
-                deviation = np.array(predictor.predict_std(asked), np.float64)
+            if predictor.calibrated and hasattr(predictor, "predict_with_std"):
+                predicted, deviation = (np.array(one, np.float64) for one in predictor.predict_with_std(asked))
+            else:
+                predicted = np.array(predictor.predict(asked), np.float64)
         if predicted.shape != (len(asked),) or not np.isfinite(predicted).all():
             raise InvalidInputError(
                 f"{type(predictor).__name__} gives no finite number for each of {len(asked)} networks."

@@ -100,7 +100,8 @@ class Remembered:
         space = None
         if self.space is not None:
             space = FactorySpace(self.space, _no_network) if self.factory else self._space(self.space)
-        return own_benchmark(place, self.target if target is None else target, space=space, **self.settings)
+        found = own_benchmark(place, self.target if target is None else target, space=space, **self.settings)
+        return replace(found, name=self.name)  # the file may have another name now
 
     def _space(self, name: str) -> SearchSpace:
         try:
@@ -113,7 +114,7 @@ class Remembered:
             ) from None
 
     def _moved(self, place: str | None) -> NoReturn:
-        was = "it is known by another machine" if place is None else f"it is not at {place} any more"
+        was = "its place on this machine is not known" if place is None else f"it is not at {place} any more"
         raise DataMissingError(
             f"the table {self.file} cannot be read, as {was}: say where it is, with  --source PATH/{self.file}, or run "
             f"it again,  {self.command}"
@@ -352,7 +353,7 @@ def place_of(called: str, source: str | None = None) -> str | None:
 def not_run(store: Store, called: str) -> InvalidInputError:
     """Return the error for a table of which the store notes nothing."""
     name = name_of(called)
-    if name in store.every_benchmark():
+    if name in store.every_benchmark() and not remembered(store, name):
         return InvalidInputError(
             f"{store.folder} does not say how the table {name} is read: give its  zcbench run  command again, which "
             "scores nothing twice."
@@ -361,7 +362,7 @@ def not_run(store: Store, called: str) -> InvalidInputError:
         return InvalidInputError(
             f"{called} is a Python file, and no table: name what it registers with  --import {called}"
         )
-    known = store.tables()
+    known = [one for one in store.tables() if one != name]
     others = f", which has {', '.join(known)}" if known else ""
     path = shlex.quote(called) if Path(called).is_file() else "PATH"
     return InvalidInputError(

@@ -15,7 +15,7 @@ from zcbench import _arguments as rules
 from zcbench import devices
 from zcbench._foreign import users_signals
 from zcbench._workers import Task, Work, check_timeout, results_of
-from zcbench.errors import InvalidInputError, UnknownNameError
+from zcbench.errors import InvalidInputError, UnknownNameError, names_missing_package
 from zcbench.records import Store, Writer, describe_environment
 from zcbench.types import Status
 
@@ -273,7 +273,7 @@ def _take_known(plan: Plan[T], store: Store, again: frozenset[str]) -> tuple[dic
     attempts: dict[Hashable, int] = {}
     items, notes = plan.stored(store)
     for item in items:
-        if again and plan.status(item) in again:
+        if (again and plan.status(item) in again) or _lacked_package(plan, item):
             attempts[item.key] = item.attempt + 1
         else:
             plan.take(item)
@@ -284,6 +284,13 @@ def _take_known(plan: Plan[T], store: Store, again: frozenset[str]) -> tuple[dic
             else:
                 plan.skip(key)
     return attempts, tuple(notes)
+
+
+def _lacked_package(plan: Plan[T], item: Any) -> bool:
+    """Whether an item failed because an optional package was not installed: it may be installed by now."""
+    if plan.status(item) is Status.OK:
+        return False
+    return names_missing_package(item.score.detail if hasattr(item, "score") else item.detail)
 
 
 def check_workers(workers: int) -> int:

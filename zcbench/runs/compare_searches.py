@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from zcbench._display import many
 from zcbench._notation import split_list
 from zcbench.datasets import Benchmark
-from zcbench.errors import InvalidInputError
+from zcbench.errors import ZcbenchError
 from zcbench.evaluation import Known, KnownFront, SearchComparison, compare_searches, looked_up
 from zcbench.records import SearchTrace, Store, Writer
 from zcbench.runs._listed import Listed
@@ -129,7 +129,7 @@ def compared(traces: Mapping[str, SearchTrace], benchmark: Benchmark, track: Tra
         track: what was searched; its target is reported, by default the test column that goes with the guide.
 
     Raises:
-        InvalidInputError: no search gave anything.
+        ZcbenchError: every search failed; the message has the reasons.
     """
     settings = track.settings(benchmark.name)
     usual, reported = guide_and_report(benchmark)
@@ -141,7 +141,7 @@ def compared(traces: Mapping[str, SearchTrace], benchmark: Benchmark, track: Tra
         notes.append(unbuilt("Scores"))
     found = looked_up(traces.values(), benchmark, [target])
     if not found:
-        raise InvalidInputError(" ".join(["no search was done.", *notes]))
+        raise ZcbenchError(" ".join(["no search was done.", *notes]))
     # Networks that were trained in part are no evaluations to count: what all spent alike are seconds.
     parts = any(trace.epochs for trace in traces.values())
     seconds = Budget.of(settings.budget).seconds is not None or parts

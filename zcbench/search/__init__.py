@@ -1,6 +1,6 @@
-"""Search for the best architecture: ask, score, evaluate, tell; over tables and over any function.
+"""Search for the best architecture with ask and tell, on tables and on any function.
 
-Each file without a leading underscore holds one searcher or family of searchers and reads like its paper.
+Each file without a leading underscore contains one searcher or one family of searchers and follows its paper.
 """
 
 import inspect
@@ -77,12 +77,12 @@ __all__ = [
 
 
 class _Callable(ModuleType):
-    """A package and a function of one name: ``zcbench.search(…)`` works however the package was imported."""
+    """A package and a function with the same name: ``zcbench.search(…)`` works however the package was imported."""
 
     def __call__(self, *arguments: Any, **named: Any) -> SearchResult:
         return search(*arguments, **named)
 
-    # What help and editors show: the function's arguments behind "self".
+    # Help and editors show the function's arguments after "self".
     __call__.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [
             inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY),

@@ -1,4 +1,4 @@
-"""Which candidates are worth an evaluation, by what a surrogate says of them: rules of acquisition."""
+"""Acquisition rules: the value of an evaluation of each candidate, from a surrogate's mean and deviation."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import numpy as np
 
 from zcbench.search._base import Floats
 
-#: rules, those that need uncertainty first; "auto" is the first where there is uncertainty, and the last elsewhere
+#: rules, those that need uncertainty first; "auto" is the first rule with uncertainty and the last rule without it
 RULES = ("ei", "ucb", "ts", "top")
 
 
 def expected_improvement(mean: Floats, deviation: Floats, best: float) -> Floats:
-    """E[max(0, f - best)] of normal f ``(m,)``: d · (z Φ(z) + φ(z)), z = (mean - best) / d.
+    """Return the logarithm of the expected improvement of candidates with normal values ``(m,)``.
 
-    Far below the best it underflows; there its logarithm decides, so that no two candidates are equal by that alone.
-    What is returned is the logarithm.
+    The expected improvement is E[max(0, f - best)] = d · (z Φ(z) + φ(z)) with z = (mean - best) / d. Far below the best
+    it underflows, but its logarithm does not, so that candidates do not become equal by underflow alone.
 
     Source: J. Mockus et al., "The Application of Bayesian Methods for Seeking the Extremum", 1978; the logarithm as in
     S. Ament et al., "Unexpected Improvements to Expected Improvement for Bayesian Optimization", NeurIPS 2023,
@@ -24,7 +24,7 @@ def expected_improvement(mean: Floats, deviation: Floats, best: float) -> Floats
 
     z = (mean - best) / deviation
     low = np.minimum(z, -1.0)  # φ(z) + z Φ(z) = φ(z) (1 + z Φ(z) / φ(z)), and Φ / φ is a scaled error function
-    # erfcx(-z/√2) √(π/2) = Φ(z) / φ(z); far out 1 + z Φ/φ loses its digits: there it is 1/z² - 3/z⁴
+    # erfcx(-z/√2) √(π/2) = Φ(z) / φ(z); for very negative z, 1 + z Φ/φ loses its digits and 1/z² - 3/z⁴ is used
     ratio = 1 + low * erfcx(-low / np.sqrt(2)) * np.sqrt(np.pi / 2)
     ratio = np.where(low < -1e3, low**-2.0, np.maximum(ratio, 1e-300))
     normal = -0.5 * np.log(2 * np.pi)
@@ -37,13 +37,13 @@ def expected_improvement(mean: Floats, deviation: Floats, best: float) -> Floats
 def value_of(
     rule: str, mean: Floats, deviation: Floats, best: float, kappa: float, count: int, rng: np.random.Generator
 ) -> Floats:
-    """What each candidate is worth to each of several proposals, ``(count, m)``; one row stands for all that are equal.
+    """Return the value of each candidate for each proposal ``(count, m)``, or one row if all rows are equal.
 
     Args:
         rule: one of :data:`RULES`.
-        mean: of each candidate ``(m,)``; -inf for the worst.
-        deviation: of each candidate ``(m,)``; nan where nothing is known of it.
-        best: the best that was evaluated, on the same scale.
+        mean: predicted mean of each candidate ``(m,)``; -inf for the worst.
+        deviation: predicted deviation of each candidate ``(m,)``; nan where it is unknown.
+        best: best evaluated value, on the same scale.
         kappa: weight of the deviation in the upper confidence bound.
         count: number of proposals.
         rng: random numbers of Thompson sampling.

@@ -1,4 +1,4 @@
-"""Scores that are sums over choices: how they are found out, and how they are refused where they are not."""
+"""Functions that are sums over choices: their contributions are identified, and other functions are refused."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from zcbench.search._base import Floats
 from zcbench.search._parts import Parts, Whole, parts_of
 from zcbench.types import Architecture, SearchSpace
 
-#: difference, relative to the spread of all values, up to which a function counts as a sum
+#: largest difference, relative to the spread of all values, with which a function counts as a sum
 TOLERANCE = 1e-6
-#: exchanges that are tried before anything else: four architectures each
+#: exchanges that are tried first; each needs four architectures
 _EXCHANGES = 4
 _BASES = 10
 Values = Callable[[Sequence[Architecture]], Any]
 
 
 class NotAdditiveError(InvalidInputError):
-    """A function that is no sum over choices, or of which that cannot be found out."""
+    """A function that is not a sum over choices, or for which this cannot be determined."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Additive:
-    """A function that is a constant and a sum over choices.
+    """A function that is a constant plus a sum over choices.
 
     Attributes:
-        parts: what is chosen.
-        contributions: for each part, what each of its options adds ``(options,)``.
-        constant: what is added in all architectures.
-        error: the largest difference that was seen between it and the function that it was found from.
-        checked: architectures on which that was seen, those included that it was found from.
+        parts: the choices.
+        contributions: for each choice, the contribution of each of its options ``(options,)``.
+        constant: added for every architecture.
+        error: largest observed difference between the sum and the function that it was fitted to.
+        checked: number of architectures on which the error was measured, including those used for the fit.
     """
 
     parts: Parts
@@ -51,15 +51,15 @@ class Additive:
 
     @classmethod
     def of(cls, space: SearchSpace, contributions: Sequence[Any], constant: float = 0.0) -> Additive:
-        """From numbers that are known: a linear predictor's weights, a table of latencies by operation.
+        """Make a sum of known numbers, such as a linear predictor's weights or a table of latencies by operation.
 
         Args:
             space: a space of independent choices.
             contributions: for each choice, a mapping from its options to numbers, or numbers in the options' order.
-            constant: what is added in all architectures.
+            constant: added for every architecture.
 
         Raises:
-            InvalidInputError: the space's choices depend on one another, or there is no finite number for an option.
+            InvalidInputError: the space's choices depend on one another, or an option has no finite number.
         """
         parts = _parts(space)
         if len(contributions) != len(parts):
@@ -90,21 +90,23 @@ class Additive:
         seed: int = 0,
         tolerance: float = TOLERANCE,
     ) -> Additive:
-        """Find out whether a function is a sum over choices, and of what.
+        """Determine whether a function is a sum over choices, and find its contributions.
 
-        First options are exchanged between random pairs: a sum stays the same in total. Then every option is tried in
-        one architecture, which gives the contributions, and the sum is compared with the function on a random sample.
+        First, options are exchanged between random pairs of architectures, which does not change the total of a sum.
+        Then every option is tried in one architecture to find the contributions. Finally, the sum is compared with the
+        function on a random sample.
 
         Args:
             space: a space of independent choices.
-            function: from architectures ``(n,)`` to numbers ``(n,)``, nan where it has none.
-            name: what the function is called in messages.
-            sample: architectures on which the sum is checked.
-            seed: decides them.
-            tolerance: difference, relative to the spread of all values, up to which the function counts as a sum.
+            function: from architectures ``(n,)`` to numbers ``(n,)``, nan where there is no value.
+            name: name of the function in messages.
+            sample: number of architectures on which the sum is checked.
+            seed: determines these architectures.
+            tolerance: largest difference, relative to the spread of all values, with which the function counts as a
+                sum.
 
         Raises:
-            NotAdditiveError: it is none, or has no value somewhere; the message says by how much it is off.
+            NotAdditiveError: the function is not a sum, or has no value somewhere; the message gives the difference.
             InvalidInputError: the space's choices depend on one another.
         """
         parts = _parts(space)
@@ -113,7 +115,7 @@ class Additive:
         def values(numbers: Whole) -> Floats:
             found = np.asarray(function([parts.architecture(row) for row in numbers]), np.float64)
             if found.shape != (len(numbers),):
-                raise InvalidInputError(f"{name} gave {rules.shown(found)} for {len(numbers)} architectures.")
+                raise InvalidInputError(f"{name} returned {rules.shown(found)} for {len(numbers)} architectures.")
             return found
 
         _check_exchanges(parts, values, rng, name, tolerance)
@@ -143,8 +145,8 @@ class Additive:
         if worst > tolerance * max(high - low, float(np.ptp(true)) if len(true) else 0.0):
             place = int(off.argmax())
             raise NotAdditiveError(
-                f"{name} is not a sum over the choices of {self.parts.space.name}: of {many(sample, 'architecture')} "
-                f"the sum is off by up to {worst:.4g} ({true[place]:.6g} of {self.parts.architecture(rows[place])})."
+                f"{name} is not a sum over the choices of {self.parts.space.name}: on {many(sample, 'architecture')} "
+                f"the sum differs by up to {worst:.4g} ({true[place]:.6g} for {self.parts.architecture(rows[place])})."
             )
         return Additive(self.parts, self.contributions, self.constant, worst, sample)
 
@@ -155,12 +157,12 @@ class Additive:
         return total
 
     def values(self, architectures: Iterable[Architecture]) -> Floats:
-        """The sums ``(n,)``."""
+        """Return the sums ``(n,)``."""
         return self._of_numbers(self.parts.numbers(architectures))
 
     @property
     def reach(self) -> tuple[float, float]:
-        """Smallest and largest sum of all architectures."""
+        """Smallest and largest sum over all architectures."""
         low = self.constant + math.fsum(float(one.min()) for one in self.contributions)
         high = self.constant + math.fsum(float(one.max()) for one in self.contributions)
         return low, high
@@ -169,21 +171,23 @@ class Additive:
 def _parts(space: SearchSpace) -> Parts:
     parts = parts_of(space)
     if parts is None:
-        raise InvalidInputError(f"the choices of {space.name} depend on one another: there are no sums over them.")
+        raise InvalidInputError(
+            f"the choices of {space.name} depend on one another: functions on it cannot be sums over choices."
+        )
     return parts
 
 
 def _finite(found: Floats, rows: Whole, parts: Parts, name: str) -> Floats:
     missing = np.flatnonzero(~np.isfinite(found))
     if len(missing):
-        raise NotAdditiveError(f"{name} has no value for {parts.architecture(rows[missing[0]])}: it is no sum.")
+        raise NotAdditiveError(f"{name} has no value for {parts.architecture(rows[missing[0]])}: it is not a sum.")
     return found
 
 
 def _check_exchanges(
     parts: Parts, values: Callable[[Whole], Floats], rng: np.random.Generator, name: str, tolerance: float
 ) -> None:
-    """Refuse most functions that are no sums at the price of a few evaluations."""
+    """Refuse most functions that are not sums after a few evaluations."""
     a, b = parts.draw(rng, _EXCHANGES), parts.draw(rng, _EXCHANGES)
     taken = rng.random((_EXCHANGES, len(parts))) < 0.5
     rows = np.concatenate([a, b, np.where(taken, b, a), np.where(taken, a, b)])
@@ -194,13 +198,13 @@ def _check_exchanges(
     spread = float(np.nanmax(found) - np.nanmin(found)) if np.isfinite(found).any() else 0.0
     if off.size and (worst := float(off.max())) > 4 * tolerance * spread:
         raise NotAdditiveError(
-            f"{name} is not a sum over the choices of {parts.space.name}: where two architectures exchange options, "
+            f"{name} is not a sum over the choices of {parts.space.name}: when two architectures exchange options, "
             f"their total changes by {worst:.4g} (values differ by {spread:.4g})."
         )
 
 
 def _base(parts: Parts, values: Callable[[Whole], Floats], rng: np.random.Generator, name: str) -> tuple[Whole, float]:
-    """An architecture that has a value, and the value."""
+    """Return an architecture that has a value, and the value."""
     for _ in range(_BASES):
         row = parts.draw(rng, 1)
         if math.isfinite(value := float(values(row)[0])):

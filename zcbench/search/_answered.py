@@ -1,4 +1,4 @@
-"""What a search evaluated, in columns: a long one has many rows."""
+"""The evaluations of a search, stored in columns because a long search has many rows."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from collections.abc import Iterable, Mapping
 from zcbench.search._base import Proposal
 from zcbench.types import Architecture
 
-#: names of values beside the objectives that have a column; a function may give other names each time
+#: largest number of columns in addition to the objectives, because a function may return other names in each call
 MOST = 100
-_CROWDED = f"Evaluations gave more than {MOST} names beside the objectives: later names are in the ledger alone."
+_CROWDED = f"Evaluations returned more than {MOST} names besides the objectives: later names are only in the ledger."
 
 
 class Answered:
     """Evaluations in order.
 
     Args:
-        names: of values that there are in any case.
+        names: names of values that always have a column.
 
     Attributes:
-        notes: sentences that whoever reads the columns has to know.
+        notes: sentences that a reader of the columns needs to know.
     """
 
     def __init__(self, names: Iterable[str]) -> None:
@@ -35,7 +35,7 @@ class Answered:
         return len(self.architectures)
 
     def add(self, proposal: Proposal, values: Mapping[str, float], seconds: float) -> None:
-        """Append an evaluation, and the seconds that were spent in all when it was there; nan where values are none."""
+        """Append an evaluation and the total seconds spent until then; missing values become nan."""
         for name in [name for name in values if name not in self.values]:
             if len(self.values) < self._most:
                 self.values[name] = array("d", [math.nan]) * len(self)

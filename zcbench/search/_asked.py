@@ -1,4 +1,4 @@
-"""``zcbench.search``: from what a user gives to a loop."""
+"""``zcbench.search``: makes a loop from the user's arguments."""
 
 from __future__ import annotations
 
@@ -69,71 +69,73 @@ def search(
     """Search for the best architecture.
 
     Args:
-        space: a search space, a benchmark or the name of one, or a supernet: its space is searched, and its
-            ``evaluate`` evaluates, if it has one. Scorers and constraints measure the networks that it builds.
-        evaluate: a benchmark, whose table is looked up, or a function from an architecture to a number or to numbers by
-            name; default the benchmark that ``space`` is. A function is called with global random numbers that are
-            seeded anew for each architecture. What it raises costs that evaluation alone.
-        scorer: what helps without training: what :func:`zcbench.get_scorer` takes (the name of a proxy, a weighted sum,
-            a fitted predictor, a function); or a mapping from roles to these. The roles "feature" and "objective" take
-            several, in a list or as text with commas. Proxies see fresh weights; "inherited(naswot)" is one on a
-            supernet's subnets.
-        role: what one scorer is used for: "warm-start" (it chooses the first architectures, each of a thousand),
-            "filter" (of a hundred proposals it chooses the one that is evaluated), "feature" (a surrogate sees its
-            scores), "objective" (it is searched for, too); several as "warm-start+filter". Other numbers are written
-            "warm-start:from=200+filter:from=20".
+        space: a search space, a benchmark or its name, or a supernet. The space of a supernet is searched with the
+            supernet's ``evaluate`` if it has one, and scorers and constraints measure the networks that it builds.
+        evaluate: a benchmark, whose table is read, or a function from an architecture to a number or to a mapping from
+            names to numbers; default the benchmark given as ``space``. Before each call of a function, the global
+            random generators get a seed that depends on the architecture. An exception in a call fails only that
+            evaluation.
+        scorer: help without training: anything that :func:`zcbench.get_scorer` takes (the name of a proxy, a weighted
+            sum, a fitted predictor, a function), or a mapping from roles to these. The roles "feature" and "objective"
+            take several scorers, as a list or as text with commas. Proxies measure networks with new weights;
+            "inherited(naswot)" measures a supernet's subnets.
+        role: how one scorer is used: "warm-start" (chooses each of the first architectures from a thousand), "filter"
+            (chooses each architecture to evaluate from a hundred proposals), "feature" (its scores are inputs of the
+            searcher's surrogate), "objective" (its score is an additional objective); several as "warm-start+filter".
+            Other numbers are written as "warm-start:from=200+filter:from=20".
         searcher: name and settings of a searcher.
-        budget: evaluations, or text such as "12000s"; see :class:`Budget`. A search that has a ledger goes on where it
-            is given a larger one.
-        constraints: what every architecture has to keep: bounds on facts, scorers and functions, "params<=1e6",
-            ["10<=flops_M<=60"], {"params": 1e6, "flops": (None, 6e7)}; functions that say whether an architecture is
-            allowed; :class:`zcbench.search.Constraint`. Where nothing keeps them the search ends at once, and says what
-            is within reach.
-        equal: what equal networks share, which are evaluated once: "canonical" (the space's canonical form),
+        budget: number of evaluations, or text such as "12000s"; see :class:`Budget`. A search with a ledger continues
+            when it is called again with a larger budget.
+        constraints: conditions that every architecture must satisfy: bounds on facts, scorers and functions, such as
+            "params<=1e6", ["10<=flops_M<=60"], {"params": 1e6, "flops": (None, 6e7)}; functions that return whether an
+            architecture is allowed; :class:`zcbench.search.Constraint`. If no architecture satisfies them, the search
+            ends at once and the message gives the values that can be reached.
+        equal: criterion by which networks are equal and evaluated only once: "canonical" (the space's canonical form),
             "functional" (equal outputs on fixed inputs, see :class:`zcbench.search.FunctionalHash`), or a function from
             an architecture to a text.
-        objectives: names of columns, or of what ``evaluate`` returns; "-flops" where low is good. Default, for a table,
-            the validation column, with the test column in the report. Scorers with the role
-            "objective" come behind them; with such a scorer they may be none, and nothing is trained.
-        reference: the point that hypervolume is measured from, a number for each of several objectives, in its units:
-            {"accuracy": 80, "flops": 110}. Searchers of fronts look for what is better than it in all objectives.
-        report: columns of the benchmark that are looked up for the report alone; no searcher sees them.
-        cost: column of the seconds that training a network takes, or seconds of every network; default what the
-            benchmark tells of the first objective.
-        seed: decides everything random.
-        ledger: a file that everything is written to, and from which a search that was stopped goes on as if it had not
-            been. It goes on only with the same code of ``evaluate``; where a function has an attribute ``version``,
-            that alone says whether it is the same. Of a supernet, weights and data have to be the same, too.
-        batch: architectures that are asked for at once. What is found depends on it.
-        epochs: epochs of a whole training, if ``evaluate`` takes an argument ``epochs``: it is called with
-            ``epochs=3``, say, by searchers that stop trainings early, which may ask for more of the same network later;
-            seconds are what calls took. A table tells by itself, from its learning curves.
-        workers: processes that call ``evaluate``, up to ``batch`` at once; 0 for this one. The ledger is the same.
-        timeout: seconds that one call may take; without workers a timeout takes one.
+        objectives: names of columns or of values that ``evaluate`` returns; "-flops" for an objective to minimize.
+            Default for a table: its validation column, with the test column in the report. Scorers with the role
+            "objective" follow them. With such a scorer there may be no other objectives, and nothing is trained.
+        reference: reference point of the hypervolume, a number for each of several objectives in its units, such as
+            {"accuracy": 80, "flops": 110}. Multi-objective searchers look for architectures that are better in all
+            objectives.
+        report: columns of the benchmark that are only reported; searchers do not receive them.
+        cost: column with the seconds of training a network, or the seconds of every network; default the benchmark's
+            training seconds for the first objective.
+        seed: determines everything random.
+        ledger: file in which the whole search is recorded. An interrupted search continues from it as if it had not
+            been interrupted. It continues only with the same code of ``evaluate``; if the function has an attribute
+            ``version``, only that is compared. For a supernet, weights and data must be the same, too.
+        batch: number of architectures requested from the searcher at once. The result depends on it.
+        epochs: epochs of a full training, if ``evaluate`` has an argument ``epochs``. Searchers that stop trainings
+            early call it with ``epochs=3``, for example, and may request more epochs of the same network later. The
+            cost is the duration of the calls. For a table, its learning curves determine the epochs.
+        workers: processes that call ``evaluate``, up to ``batch`` at once; 0 uses this process. The ledger is the same.
+        timeout: seconds that one call may take; with ``workers=0``, a timeout uses one worker process.
         executor: where ``evaluate`` is called: "local" (default), "submitit:partition=NAME:hours=4:jobs=50" (SLURM, one
-            job for each call), "dask://HOST:PORT", or an object that does what these do
-            (:class:`zcbench.executors.Executor`). Up to ``batch`` calls are out at once, no more than ``workers`` if
-            these are not 0. The ledger is the same. Functions of a script or notebook travel by value; of modules
-            their names, and all machines need the same files. What submitit needs lies in the ledger's folder, or in
-            the current one, which all machines have to share.
-        store: folder in which scores of proxies are looked up, and kept; they cost what they cost when they were
-            measured.
-        data: what the networks of proxies see: a batch, or the name of samples; default those of the benchmark, or
-            those that a supernet is judged by.
-        batch_size: samples in their batch.
-        classes: outputs of their networks.
-        scorer_seed: decides their batch and weights; searches with different seeds share scores.
+            job for each call), "dask://HOST:PORT", or an object with the interface of
+            :class:`zcbench.executors.Executor`. Up to ``batch`` calls run at once, and at most ``workers`` if that is
+            not 0. The ledger is the same. Functions of a script or notebook are sent by value; functions of modules are
+            sent by name, and all machines need the same files. Submitit's files are written to the ledger's folder, or
+            to the current folder, which all machines have to share.
+        store: folder in which scores of proxies are looked up and saved; a saved score is charged the seconds of its
+            original measurement.
+        data: input of the proxies' networks: a batch, or the name of a source of samples; default the benchmark's, or
+            the supernet's held-out data.
+        batch_size: number of samples in this batch.
+        classes: number of outputs of the proxies' networks.
+        scorer_seed: determines their batch and weights; searches with different seeds share scores.
         progress: called after every batch with the clock and the number of proposals.
-        device: where torch's work is done; see :func:`zcbench.run`. A function of yours finds it as
+        device: device of torch's computations; see :func:`zcbench.run`. Your function gets it from
             :func:`zcbench.devices.chosen`.
 
     Raises:
-        InvalidInputError: something given is out of range or does not go together; the message says what to do.
-        StoreError: the ledger cannot be written; what it holds is kept.
+        InvalidInputError: an argument is out of range or arguments do not fit together; the message says what to do.
+        StoreError: the ledger cannot be written; its content is kept.
     """
-    del device  # the decorator has it
+    del device  # the decorator uses it
     if scorer is not None:
-        devices.check()  # also where functions are called elsewhere
+        devices.check()  # also if functions are called on other machines
     limit, seed = Budget.of(budget), rules.seed("the seed", seed)
     workers = rules.whole("workers", workers, 0, 10_000)
     check_timeout(timeout)
@@ -176,7 +178,7 @@ def search(
         "seed": seed,
         "batch": rules.whole("batch", batch, 1, 10**6),
     }
-    if supernet is not None:  # of other weights or data, answers are others
+    if supernet is not None:  # with other weights or data, evaluations differ
         head["supernet"] = answers_digest(supernet)
 
     def make(metered: Callable[[Scorer], Scorer]) -> Search:
@@ -209,7 +211,7 @@ def _folder_of(ledger: str | os.PathLike[str] | None) -> str:
 
 
 def _identifier(searcher: Searcher) -> str:
-    """Name, settings, version and code of a searcher, also of one that was made by its constructor."""
+    """Return name, settings, version and code digest of a searcher, also if it was made by its constructor."""
     kind = type(searcher)
     code = called_digest(kind)
     if (label := getattr(searcher, "label_", None)) is not None:
@@ -221,7 +223,7 @@ def _identifier(searcher: Searcher) -> str:
 
 
 def _where(space: SearchSpace | Benchmark | str) -> tuple[SearchSpace, Benchmark | None]:
-    """A search space, and the table that it came with."""
+    """Return the search space, and its table if there is one."""
     if isinstance(space, str):
         space = get_benchmark(space)
     if isinstance(space, Benchmark):
@@ -232,22 +234,22 @@ def _where(space: SearchSpace | Benchmark | str) -> tuple[SearchSpace, Benchmark
 
 
 def _of_supernet(supernet: Supernet) -> Callable[..., Any]:
-    """What evaluates its subnets."""
+    """Return the function that evaluates the supernet's subnets."""
     if getattr(supernet, "held_out", supernet) is None:
         raise InvalidInputError(
-            "this supernet has no held-out data to judge subnets by: give it held_out=(inputs, targets), or give a "
-            "function of an architecture."
+            "this supernet has no held-out data to evaluate subnets on: give it held_out=(inputs, targets), or give a "
+            "function of an architecture as evaluate."
         )
     found = getattr(supernet, "evaluate", None)
     if not callable(found):
         raise InvalidInputError(
-            "this supernet has no evaluate: give a function of an architecture, such as "
+            "this supernet has no method evaluate: give a function of an architecture, such as "
             "zcbench.supernets.SubnetEvaluation(supernet, inputs, targets)."
         )
     return found  # type: ignore[no-any-return]
 
 
 def _target(table: Benchmark | None, objectives: str | Iterable[str] | None) -> str | None:
-    """The first column of training results that is searched for: it says which networks proxies see."""
+    """Return the first objective that is a column of training results; it determines the proxies' networks."""
     names = [] if table is None or objectives is None else rules.all_text("objectives", objectives)
     return next((name for name in names if table is not None and name in table.targets), None)

@@ -1,4 +1,4 @@
-"""What every searcher does: it is asked for architectures, and told what became of them."""
+"""The base class of searchers, which propose architectures (ask) and receive the results (tell)."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Objective:
-    """What is searched for.
+    """A quantity that is optimized.
 
     Attributes:
-        name: a column of a table, what an evaluation returns, or the label of a scorer.
+        name: a column of a table, a value that an evaluation returns, or the label of a scorer.
         higher_is_better: direction.
     """
 
@@ -37,11 +37,11 @@ class Objective:
 
 @dataclass(frozen=True)
 class Proposal:
-    """An architecture that a searcher wants evaluated.
+    """An architecture to evaluate.
 
     Attributes:
         architecture: the architecture.
-        epochs: epochs to train it for; None for all of them. A searcher that names epochs can name more of them later.
+        epochs: epochs to train it for; None for a full training. A searcher may request more epochs of it later.
     """
 
     architecture: Architecture
@@ -50,14 +50,15 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of a proposal.
+    """The result of a proposal.
 
     Attributes:
-        proposal: what was asked.
-        good: one number for each objective, turned so that high is good; nan where there is none.
+        proposal: the proposal.
+        good: one number for each objective, with the sign changed where low is good, so that high is good; nan if
+            missing.
         status: "ok" only if every number is finite.
-        detail: the reason where it is not.
-        equal: whether an equal network was evaluated before, so that this answer is its, and free.
+        detail: the reason for any other status.
+        equal: whether the result is that of an equal network that was evaluated before, and therefore free.
     """
 
     proposal: Proposal
@@ -68,7 +69,7 @@ class Answer:
 
     @property
     def architecture(self) -> Architecture:
-        """The architecture that was asked for."""
+        """The proposed architecture."""
         return self.proposal.architecture
 
     @property
@@ -78,23 +79,23 @@ class Answer:
 
 
 class Searcher(ABC):
-    """Where to look next.
+    """A method that decides which architectures to evaluate next.
 
-    A subclass writes :meth:`ask`, :meth:`tell`, :meth:`state` and :meth:`restore`. Its constructor's arguments are its
-    settings, have defaults, and are stored unchanged under their names ("evolution:population=20"). Everything random
-    comes from ``self.problem.rng``; what was evaluated is in ``self.problem.history``, and neither belongs to
+    A subclass implements :meth:`ask`, :meth:`tell`, :meth:`state` and :meth:`restore`. Its constructor's arguments are
+    its settings, have defaults, and are stored unchanged under their names ("evolution:population=20"). All random
+    numbers come from ``self.problem.rng`` and all evaluations are in ``self.problem.history``; neither belongs to
     :meth:`state`. The same calls in the same order make the same proposals.
     """
 
-    #: smallest and largest value of settings that are numbers
+    #: smallest and largest value of numeric settings
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {}
-    #: whether it takes several objectives
+    #: whether it supports several objectives
     several: ClassVar[bool] = False
-    #: whether it names epochs, and so needs learning curves
+    #: whether it requests partial trainings and therefore needs learning curves
     epochs: ClassVar[bool] = False
     #: whether it uses scorers with the role "feature"
     featured: ClassVar[bool] = True
-    #: whether it can go on while answers to some of what it asked are out, or never come
+    #: whether it can continue while results of some proposals are pending or never arrive
     patient: ClassVar[bool] = True
 
     problem: Problem
@@ -104,30 +105,30 @@ class Searcher(ABC):
         return brief(f"<Searcher {getattr(self, 'label_', type(self).__name__)}>")
 
     def begin(self, problem: Problem) -> None:
-        """Take the problem; called once, before anything else.
+        """Receive the problem; called once, before all other methods.
 
         Raises:
-            InvalidInputError: the problem is not for this searcher.
+            InvalidInputError: this searcher does not support the problem.
         """
         self.problem = problem
 
     @abstractmethod
     def ask(self, count: int) -> Sequence[Proposal]:
-        """Propose at most ``count`` architectures, of the problem's domain.
+        """Propose at most ``count`` architectures of the problem's domain.
 
-        Fewer, even none, where it waits for answers or nothing is left; none while no answer is out ends the search.
-        Some may never be evaluated: then nothing is told of them. An architecture whose equal was evaluated may be
-        proposed; the answer to it comes at once and costs nothing.
+        The list is shorter, or empty, if the searcher waits for results or nothing is left. An empty list while no
+        result is pending ends the search. Some proposals may never be evaluated, and then no result of them arrives. An
+        architecture that equals an evaluated one may be proposed; its result arrives at once and costs nothing.
         """
 
     @abstractmethod
     def tell(self, answers: Sequence[Answer]) -> None:
-        """Take answers, in the order in which their architectures were proposed. The history has them already."""
+        """Receive results in the order of their proposals; the history contains them already."""
 
     @abstractmethod
     def state(self) -> dict[str, Any]:
-        """Everything that it remembers beside settings, problem, random generator and history, as JSON takes it."""
+        """Return all state except settings, problem, random generator and history, as JSON-compatible values."""
 
     @abstractmethod
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Become what :meth:`state` described; called after :meth:`begin`, with the history as it was."""
+        """Restore the state from :meth:`state`; called after :meth:`begin`, with the history restored."""

@@ -1,9 +1,9 @@
-"""The best sums over choices under bounds on other sums, best first, each exactly once.
+"""Enumerates the architectures with the largest sums over choices, under bounds on other sums, each exactly once.
 
-Best-first search over parts: what a beginning can still reach is bounded by the best options of the remaining parts,
-and by the same in the Lagrangian of the linear relaxation. A complete choice that is taken from the queue is better
-than all that is left in it. Where bounds are so tight that the queue grows without end, ``scipy.optimize.milp`` takes
-over.
+This is a best-first search over partial choices. The value that a partial choice can reach is bounded by the best
+options of the remaining parts, and by the same bound in the Lagrangian of the linear relaxation. A complete choice that
+leaves the queue is at least as good as everything that remains in it. If bounds are so tight that the queue grows too
+large, ``scipy.optimize.milp`` finds the remaining choices.
 
 Sources: D. Pisinger, "A minimal algorithm for the multiple-choice knapsack problem", EJOR 83, 1995 (relaxation and
 bounds); P. Hart, N. Nilsson, B. Raphael, "A Formal Basis for the Heuristic Determination of Minimum Cost Paths", 1968.
@@ -24,13 +24,13 @@ from numpy.typing import NDArray
 from zcbench.errors import InvalidInputError
 from zcbench.search._base import Floats
 
-#: beginnings that are looked at before integer programming takes over
+#: partial choices that are examined before integer programming is used
 BEGINNINGS = 50_000
-#: options up to which neighbouring parts are joined
+#: neighbouring parts are merged as long as they have at most this many combined options
 _JOINED = 300
-#: seconds for one optimum by integer programming
+#: time limit in seconds for one optimum by integer programming
 SECONDS = 60.0
-#: what rounding may add to a sum, relative to what the sum is made of
+#: largest rounding error of a sum, relative to the size of its terms
 _ROUNDING = 1e-12
 
 Numbers = tuple[int, ...]
@@ -38,12 +38,12 @@ Numbers = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Bounded:
-    """A sum over choices that has to stay within bounds.
+    """A sum over choices that must stay within bounds.
 
     Attributes:
-        contributions: for each part, what each of its options adds.
-        low: smallest sum that is allowed.
-        high: largest.
+        contributions: for each part, the contribution of each of its options.
+        low: smallest allowed sum.
+        high: largest allowed sum.
     """
 
     contributions: Sequence[Floats]
@@ -57,12 +57,12 @@ def best_first(
     """Yield (sum, numbers of options), the largest sums first.
 
     Args:
-        score: for each part, what each of its options adds.
+        score: for each part, the contribution of each of its options.
         bounds: other sums over the same parts.
-        beginnings: how many are looked at before integer programming takes over.
+        beginnings: number of partial choices that are examined before integer programming is used.
 
     Raises:
-        InvalidInputError: integer programming, too, neither found the next one nor showed that there is none.
+        InvalidInputError: integer programming neither found the next choice nor showed that there is none.
     """
     rows, limits = _rows(bounds)
     prices = _prices(score, rows, limits)
@@ -70,7 +70,7 @@ def best_first(
         return
     found: list[Numbers] = []
     for value, numbers in _Queue(score, rows, limits, prices).run(beginnings):
-        if numbers is None:  # the queue is given up
+        if numbers is None:  # the queue has reached its limit
             break
         found.append(numbers)
         yield value, numbers
@@ -80,7 +80,7 @@ def best_first(
 
 
 def _rows(bounds: Sequence[Bounded]) -> tuple[list[list[Floats]], Floats]:
-    """Bounds as "sum of these is at most that"."""
+    """Return the bounds as upper limits on sums."""
     rows, limits = [], []
     for bound in bounds:
         if bound.high < math.inf:
@@ -97,7 +97,7 @@ def _rows(bounds: Sequence[Bounded]) -> tuple[list[list[Floats]], Floats]:
 
 
 def _relaxation(score: Sequence[Floats], rows: Sequence[Sequence[Floats]], limits: Floats) -> dict[str, Any]:
-    """The linear programme: one variable for each option, those of a part add up to 1."""
+    """Return the linear programme: one variable for each option, and those of a part sum to 1."""
     from scipy.sparse import csr_array
 
     sizes = [len(one) for one in score]
@@ -117,7 +117,7 @@ def _relaxation(score: Sequence[Floats], rows: Sequence[Sequence[Floats]], limit
 
 
 def _prices(score: Sequence[Floats], rows: Sequence[Sequence[Floats]], limits: Floats) -> Floats | None:
-    """What a unit of each bounded sum is worth at the relaxation's optimum; None if nothing keeps the bounds."""
+    """Return the dual price of each bounded sum at the relaxation's optimum; None if nothing satisfies the bounds."""
     from scipy.optimize import linprog
 
     if not rows:
@@ -135,7 +135,7 @@ def _prices(score: Sequence[Floats], rows: Sequence[Sequence[Floats]], limits: F
         method="highs",
     )
     if solved.status != 0:
-        # Any prices give bounds; infeasibility is left to the queue, whose arithmetic has no tolerance.
+        # Bounds are valid with any prices; the queue, whose arithmetic has no tolerance, detects infeasibility.
         return np.zeros(len(rows))
     prices: Floats = np.maximum(0.0, -np.asarray(solved.ineqlin.marginals)) * size / made["scale"]
     return prices
@@ -143,7 +143,7 @@ def _prices(score: Sequence[Floats], rows: Sequence[Sequence[Floats]], limits: F
 
 @dataclass(frozen=True)
 class _Group:
-    """Parts that are joined: what each combination of their options adds."""
+    """Merged parts: the contribution of each combination of their options."""
 
     score: Floats
     reduced: Floats
@@ -152,7 +152,7 @@ class _Group:
 
 
 class _Queue:
-    """Beginnings by the best that can become of them."""
+    """Partial choices, ordered by an upper bound on the sums that they can reach."""
 
     def __init__(
         self, score: Sequence[Floats], rows: Sequence[Sequence[Floats]], limits: Floats, prices: Floats
@@ -173,7 +173,7 @@ class _Queue:
         ]
 
     def run(self, beginnings: int) -> Iterator[tuple[float, Numbers | None]]:
-        """Yield complete choices, best first; at last (nan, None) if too many beginnings were looked at."""
+        """Yield complete choices, best first; finally (nan, None) if too many partial choices were examined."""
         count = itertools.count()
         heap: list[tuple[float, int, int, _Siblings, int]] = []
         depth = len(self.groups)
@@ -198,7 +198,7 @@ class _Queue:
             put(self._siblings(siblings, place), 0)
 
     def _siblings(self, parent: _Siblings | None, place: int) -> _Siblings:
-        """All ways to go on from a beginning, the most promising first."""
+        """Return all extensions of a partial choice by one group, the most promising first."""
         depth = 0 if parent is None else parent.depth + 1
         score, reduced, rows = 0.0, self.constant, np.zeros(len(self.limits))
         if parent is not None:
@@ -230,7 +230,7 @@ class _Queue:
 
 @dataclass(frozen=True, eq=False)
 class _Siblings:
-    """The options of one group after one beginning."""
+    """The options of one group after one partial choice."""
 
     depth: int
     score: float
@@ -239,11 +239,11 @@ class _Siblings:
     order: NDArray[np.intp]
     bounds: list[float]
     parent: _Siblings | None
-    place: int  # of the beginning's last option among its own siblings
+    place: int  # of the partial choice's last option among its own siblings
 
 
 def _joined(groups: Sequence[_Group]) -> list[_Group]:
-    """Neighbouring groups made one as long as there are few options: fewer steps, on longer arrays."""
+    """Merge neighbouring groups while they have few options, which gives fewer steps on longer arrays."""
     found: list[_Group] = []
     for group in groups:
         if found and len(found[-1].score) * len(group.score) <= _JOINED:
@@ -262,14 +262,14 @@ def _joined(groups: Sequence[_Group]) -> list[_Group]:
 
 
 def _later(values: Sequence[float]) -> list[float]:
-    """Sums of all that follow, for each place and the end."""
+    """Return the sum of all following values, for each position and the end."""
     return [math.fsum(values[i:]) for i in range(len(values) + 1)]
 
 
 def _by_programming(
     score: Sequence[Floats], rows: Sequence[Sequence[Floats]], limits: Floats, found: Sequence[Numbers]
 ) -> Iterator[tuple[float, Numbers]]:
-    """Yield the rest, each optimum by integer programming that leaves out those before it."""
+    """Yield the remaining choices, each as an optimum of integer programming that excludes those before it."""
     from scipy.optimize import Bounds, LinearConstraint, milp
 
     made = _relaxation(score, rows, limits)
@@ -295,8 +295,8 @@ def _by_programming(
             return
         if solved.status != 0:
             raise InvalidInputError(
-                f"the bounds are so tight that in {SECONDS:g} s no choice within them was found, nor shown that there "
-                "is none: widen them."
+                f"integer programming found no choice within the bounds in {SECONDS:g} s, and did not show that there "
+                "is none: widen the bounds."
             )
         numbers = tuple(int(solved.x[a:b].argmax()) for a, b in itertools.pairwise(starts.tolist()))
         taken.append(numbers)

@@ -1,4 +1,4 @@
-"""Successive halving in brackets: many networks for few epochs, the best of them for more."""
+"""Successive halving in brackets: many networks are trained for few epochs and the best of them for more."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from zcbench.search._base import Answer, Proposal, Searcher
 from zcbench.search._problem import Problem
 from zcbench.types import Architecture
 
-#: brackets at once; the oldest goes on without the answers that it waits for when all wait
+#: brackets that are open at once; if all wait, the oldest continues without its pending results
 OPEN = 3
 
 
 @dataclass
 class Bracket:
-    """One bracket; architectures are their strings.
+    """One bracket; architectures are stored as strings.
 
     Attributes:
-        rungs: by rung, how many networks are trained and for how many epochs; None for all.
-        rung: the present one.
-        left: what is still to be proposed in it.
-        out: what was proposed and not answered.
-        done: what was answered, with its value; None where it failed.
+        rungs: for each rung, the number of networks and their epochs; None for a full training.
+        rung: the current rung.
+        left: architectures of the rung that are not proposed yet.
+        out: proposed architectures without a result.
+        done: architectures with their values; None for a failed evaluation.
     """
 
     rungs: list[list[Any]]
@@ -36,12 +36,12 @@ class Bracket:
 
     @property
     def epochs(self) -> int | None:
-        """Epochs of the present rung."""
+        """Epochs of the current rung."""
         epochs: int | None = self.rungs[self.rung][1]
         return epochs
 
     def promote(self) -> bool:
-        """Go on to the next rung with the best, the earlier of equal ones; False if the bracket has ended."""
+        """Continue with the best on the next rung, the earlier of equal ones; return False if the bracket has ended."""
         finite = [(key, good) for key, good in self.done if good is not None]
         self.rung += 1
         if self.rung >= len(self.rungs) or not finite:
@@ -52,9 +52,9 @@ class Bracket:
 
 
 def rungs(networks: int, first: float, problem: Problem, eta: int) -> list[list[Any]]:
-    """Networks and epochs of each rung: each time a share of 1/eta of the networks, and eta times the epochs.
+    """Return the networks and epochs of each rung: 1/eta of the networks and eta times the epochs at each step.
 
-    Rungs whose epochs are the same after rounding to what can be had are one; the first of them counts.
+    Epochs are rounded to the available ones. Rungs with the same epochs after rounding are merged into the first.
     """
     whole = problem.epochs or 1
     steps = max(0, math.floor(math.log(whole / first) / math.log(eta) + 1e-9))
@@ -69,7 +69,7 @@ def rungs(networks: int, first: float, problem: Problem, eta: int) -> list[list[
 class Brackets(Searcher):
     """Brackets one after the other, until the budget is spent or no network is left.
 
-    A bracket that waits for answers lets the next one begin.
+    While a bracket waits for results, the next one begins.
     """
 
     featured = False
@@ -78,16 +78,16 @@ class Brackets(Searcher):
 
     @abstractmethod
     def plan(self, number: int) -> tuple[int, float]:
-        """Networks of a bracket by its number, and epochs of its first rung."""
+        """Return the networks of a bracket by its number, and the epochs of its first rung."""
 
     def begin(self, problem: Problem) -> None:
-        """Take the problem."""
+        """Receive the problem."""
         super().begin(problem)
         self._number = 0
         self._open: list[Bracket] = []
 
     def ask(self, count: int) -> list[Proposal]:
-        """What the rungs of the open brackets have left, the oldest first."""
+        """Propose the remaining architectures of the open brackets' rungs, the oldest bracket first."""
         found: list[Proposal] = []
         while len(found) < count:
             bracket = next((one for one in self._open if one.left), None) or self._next()
@@ -101,7 +101,7 @@ class Brackets(Searcher):
         return found
 
     def _next(self) -> Bracket | None:
-        """A bracket that has something left to propose."""
+        """Return a bracket that has an architecture left to propose."""
         for bracket in list(self._open):
             if not bracket.out:
                 if bracket.promote():
@@ -116,7 +116,7 @@ class Brackets(Searcher):
             del self._open[0]
 
     def _fresh(self) -> Bracket | None:
-        """The next bracket, of networks that are new; None if there are none."""
+        """Return the next bracket, with new networks; None if there are none."""
         networks, first = self.plan(self._number)
         taken = {key for one in self._open for key in [*one.left, *one.out, *(key for key, _ in one.done)]}
         drawn = [one.key for one in self.problem.initial(networks) if one.key not in taken]
@@ -126,7 +126,7 @@ class Brackets(Searcher):
         return Bracket(rungs(len(drawn), first, self.problem, self.eta), left=drawn)
 
     def tell(self, answers: Sequence[Answer]) -> None:
-        """Note values; an answer that comes after its bracket went on is of no use to it."""
+        """Record values; a result that arrives after its bracket has continued is ignored."""
         for answer in answers:
             key, epochs = answer.architecture.key, answer.proposal.epochs
             for bracket in self._open:
@@ -136,10 +136,10 @@ class Brackets(Searcher):
                     break
 
     def state(self) -> dict[str, Any]:
-        """Open brackets and the number of the next."""
+        """Return the open brackets and the number of the next."""
         return {"number": self._number, "open": [asdict(one) for one in self._open]}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Become what :meth:`state` described."""
+        """Restore the state from :meth:`state`."""
         self._number = state["number"]
         self._open = [Bracket(**one) for one in state["open"]]

@@ -1,4 +1,4 @@
-"""How much a search may spend."""
+"""The budget of a search."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ _COUNTS = {
 
 @dataclass(frozen=True)
 class Budget:
-    """What ends a search, whichever comes first.
+    """The limits of a search, which ends at the first that is reached.
 
     Attributes:
-        evaluations: networks that are evaluated; equal ones count once. Where trainings can be stopped early these are
-            whole trainings: one that is stopped after a third of its epochs counts a third. Searchers that stop early
-            and searchers that do not thus get the same epochs for the same budget.
+        evaluations: number of evaluated networks; equal ones count once. If trainings can be stopped early, full
+            trainings are counted, and a training for a third of the epochs counts as a third. Searchers that stop early
+            and searchers that do not therefore get the same number of epochs for the same budget.
         seconds: on the search's clock (:class:`zcbench.search.Clock`): training, simulated or real, and scoring.
-            An evaluation that would end later does not count. The searcher's own thinking counts where evaluations
-            are real, and not where seconds are a table's.
-        asks: proposals of the searcher, those included whose equal was evaluated.
+            An evaluation that would end later does not count. The searcher's own computing time counts if evaluations
+            are real, and does not count if seconds are read from a table.
+        asks: number of the searcher's proposals, including those that equal an evaluated architecture.
     """
 
     evaluations: int | None = None
@@ -61,10 +61,10 @@ class Budget:
 
     @classmethod
     def of(cls, given: Any) -> Budget:
-        """A budget from a number of evaluations, from text ("12000s", "2h", "100,3000s") or from a mapping.
+        """Make a budget of a number of evaluations, of text ("12000s", "2h", "100,3000s") or of a mapping.
 
         Raises:
-            InvalidInputError: it is none of these, or a number is out of range.
+            InvalidInputError: the value is none of these, or a number is out of range.
             UnknownNameError: a key of the mapping is no kind of budget.
         """
         if isinstance(given, cls):
@@ -81,13 +81,13 @@ class Budget:
 
 
 def _amounts(text: str) -> dict[str, Any]:
-    """Amounts by kind."""
+    """Parse the amounts, by kind."""
     amounts: dict[str, Any] = {}
     for part in text.split(","):
         found = _AMOUNT.fullmatch(part.strip())
         unit = "?" if found is None else found[2].lower()
         if found is None or unit not in (_SECONDS.keys() | _COUNTS.keys()):
-            raise InvalidInputError(f"the budget {rules.shown(text)} is not like  100  or  12000s  or  500asks.")
+            raise InvalidInputError(f"the budget {rules.shown(text)} cannot be read: write 100 or 12000s or 500asks.")
         name, amount = _COUNTS.get(unit, "seconds"), float(found[1])
         if name in amounts:
             raise InvalidInputError(f"the budget {rules.shown(text)} names {name} twice.")

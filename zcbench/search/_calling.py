@@ -1,4 +1,4 @@
-"""What evaluates by a function of the user's: in this process, in several, or on the machines of an engine."""
+"""Evaluation by the user's function: in this process, in several processes, or on the machines of an executor."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ from zcbench.types import Architecture
 
 
 class FunctionEvaluator(Evaluator):
-    """A function from an architecture to a number or to numbers by name; the clock is the wall's.
+    """A function from an architecture to a number or to a mapping from names to numbers; the clock is the wall clock.
 
-    Before each call the global random numbers of Python, NumPy and torch get a seed that follows from ``seed``, the
-    architecture and the epochs alone. An evaluation thus gives the same in whatever process and order, and when a
-    search goes on that was stopped; the caller's random numbers are left as they were. What is no number of an
-    objective costs the evaluation; further entries that are no numbers are left out.
+    Before each call, the global random generators of Python, NumPy and torch get a seed that depends only on ``seed``,
+    the architecture and the epochs. An evaluation therefore gives the same result in any process and any order, and
+    after a search is resumed. The caller's random generators are restored. If an objective's value is not a number, the
+    evaluation fails; other values that are not numbers are omitted.
 
     Args:
-        function: called with an architecture, and with ``epochs=`` if it has that argument and fewer are wanted.
-        objectives: the names that it has to give; a bare number is the only one of them.
-        epochs: epochs of a whole training, if the function takes ``epochs``.
-        workers: processes that call it, one thread each; 0 for this one. With an executor, the calls that are out at
-            most; 0 for as many as it has places for.
-        timeout: seconds that a call may take; without workers a timeout takes one.
-        seed: of the search.
-        executor: where it is called, as :func:`zcbench.search` takes it.
-        folder: one that the machines of an executor share, for its files.
+        function: called with an architecture, and with ``epochs=`` if it has that argument and fewer are requested.
+        objectives: the names that it has to return; a single number is the value of the only objective.
+        epochs: epochs of a full training, if the function takes ``epochs``.
+        workers: processes that call it, one thread each; 0 for this process. With an executor, the largest number of
+            calls at once; 0 for the executor's capacity.
+        timeout: seconds that a call may take; with ``workers=0``, a timeout uses one worker process.
+        seed: seed of the search.
+        executor: where it is called, as in :func:`zcbench.search`.
+        folder: folder that the executor's machines share, for its files.
 
     Attributes:
-        code: digest of the function and of what it uses; "version" and the function's attribute ``version`` where it
-            has one, which then says alone whether its evaluations can be compared.
+        code: digest of the function and of the code that it uses; or "version" and the function's attribute ``version``
+            if it has one, which then alone determines whether evaluations can be compared.
 
     Raises:
-        InvalidInputError: it cannot be called so, or cannot be sent to other processes.
+        InvalidInputError: the function cannot be called in this way, or cannot be sent to other processes.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class FunctionEvaluator(Evaluator):
         self.label = shortened(str(getattr(function, "__qualname__", type(function).__name__)))
         self.epochs = None if epochs is None else rules.whole("the epochs", epochs, 1, 10**9)
         if epochs is not None and "epochs" not in _arguments_of(function):
-            raise InvalidInputError(f"{self.label} takes no argument  epochs: it cannot train for some of them.")
+            raise InvalidInputError(f"{self.label} has no argument epochs: it cannot train for some of the epochs.")
         self.objectives = tuple(objectives)
         workers = rules.whole("workers", workers, 0, 1_000)
         check_timeout(timeout)
@@ -84,12 +84,12 @@ class FunctionEvaluator(Evaluator):
             self._crew = Crew(sent, max(1, workers), timeout)
 
     def evaluate(self, architecture: Architecture, epochs: int | None = None) -> Evaluation:
-        """Call the function; whatever it raises is the reason why there is no number."""
+        """Call the function; if it raises, the exception is the reason for the missing number."""
         (found,) = (found for _, found in self.each([Proposal(architecture, epochs)]))
         return found
 
     def each(self, proposals: Sequence[Proposal]) -> Generator[tuple[int, Evaluation]]:
-        """Yield positions of proposals and what their evaluations gave, each as soon as it is there, in any order."""
+        """Yield positions of proposals and their evaluations, each as soon as it is available, in any order."""
         if self._crew is None:
             for place, one in enumerate(proposals):
                 yield place, Evaluation(*self._call(one.architecture, one.epochs))
@@ -103,7 +103,7 @@ class FunctionEvaluator(Evaluator):
                 yield int(key), Evaluation(*found)
 
     def close(self) -> None:
-        """End the processes."""
+        """Stop the processes."""
         if self._crew is not None:
             self._crew.close()
 
@@ -116,15 +116,15 @@ def _arguments_of(function: Callable[..., Any]) -> Sequence[str]:
 
 
 def executor_of(given: str | Executor | None) -> Executor | None:
-    """The engine that is given by its name or as an object; None for processes of this machine.
+    """Return the executor that is given by name or as an object; None for processes of this machine.
 
     Raises:
         UnknownNameError: there is no such executor, or no such setting.
-        InvalidInputError: it is no executor, or its text is malformed.
-        MissingDependencyError: its package is not installed.
+        InvalidInputError: the object is no executor, or the text is malformed.
+        MissingDependencyError: the executor's package is not installed.
     """
     if isinstance(given, str):
         return get_executor(given)
     if given is not None and not callable(getattr(given, "carry_out", None)):
-        raise InvalidInputError(f"executor {shown(given)}: give its name, or an object with carry_out.")
+        raise InvalidInputError(f"executor {shown(given)}: give its name, or an object with a method carry_out.")
     return given

@@ -1,4 +1,4 @@
-"""What a search has spent, by what for."""
+"""The seconds and counts that a search has spent, by purpose."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from zcbench.search._budget import Budget
 
 
 def unbuilt(scores: str) -> str:
-    """The sentence on scores that were read from a store."""
+    """Return the note about scores that were read from a store."""
     return (
-        f"{scores} came from the store, and the seconds of building these networks are left out: records do not tell "
-        "of them."
+        f"{scores} came from the store without the seconds of building these networks, because records do not contain "
+        "them."
     )
 
 
@@ -25,16 +25,16 @@ class Clock:
     """Seconds and counts.
 
     Attributes:
-        seconds: by what they went to: "training", "building", "querying", "waiting", "scoring", "thinking" (what the
-            searcher itself takes). A table's training seconds are those of the machine that made it. Seconds of
-            evaluations add up, in however many processes they ran at once.
-        simulated: whether seconds are a table's. Those of thinking are then told and left out of the total: they are
-            this machine's, and with them a budget would end elsewhere each time.
-        aside: seconds of this process that went to scoring, whatever scores are charged.
-        evaluations: whole trainings. Where parts can be asked for, a network that was trained for a third of the
-            epochs counts a third, and what goes on with it adds the rest; else each different network counts once.
-        scored: scores that were paid for.
-        stored: those of them that were read from a store.
+        seconds: by purpose: "training", "building", "querying", "waiting", "scoring", "thinking" (the searcher's own
+            computing time). A table's training seconds are those of the machine that made it. Seconds of evaluations
+            are summed, also if they ran in parallel.
+        simulated: whether seconds are read from a table. Then "thinking" is reported but excluded from the total: it is
+            measured on this machine, and a budget that included it would end at a different point in each run.
+        aside: seconds of this process that were spent on scoring, independent of the seconds charged for scores.
+        evaluations: full trainings. If partial trainings are possible, a network that was trained for a third of the
+            epochs counts as a third, and continuing it adds the rest; otherwise each different network counts once.
+        scored: number of scores that were charged.
+        stored: number of these that were read from a store.
     """
 
     seconds: dict[str, float] = field(default_factory=dict)
@@ -46,7 +46,7 @@ class Clock:
 
     @property
     def total(self) -> float:
-        """All seconds that a budget counts."""
+        """All seconds that count towards a budget."""
         return sum(spent for what, spent in self.seconds.items() if what != "thinking" or not self.simulated)
 
     def spend(self, seconds: Mapping[str, float]) -> None:
@@ -55,15 +55,15 @@ class Clock:
             self.seconds[what] = self.seconds.get(what, 0.0) + spent
 
     def score(self, seconds: Floats, stored: int = 0) -> None:
-        """Add what scores cost ``(n,)``, so many of which were read from a store."""
+        """Add the cost of scores ``(n,)``, ``stored`` of which were read from a store."""
         self.spend({"scoring": float(np.nansum(seconds))})
         self.scored += int(np.count_nonzero(seconds > 0))
         self.stored += stored
 
     def notes(self) -> list[str]:
-        """What the seconds leave out, in sentences."""
+        """Return notes about costs that the seconds do not include."""
         return [unbuilt(many(self.stored, "score"))] if self.stored else []
 
     def exceeds(self, budget: Budget, further: float = 0.0) -> bool:
-        """Whether more seconds, and those to come, were spent than the budget has."""
+        """Return whether the seconds spent, plus ``further``, exceed the budget."""
         return budget.seconds is not None and self.total + further > budget.seconds

@@ -1,4 +1,4 @@
-"""Hard constraints: what may be searched, and what to say where nothing may."""
+"""Hard constraints: the architectures that may be searched, and the message if there are none."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from zcbench.types import Architecture, SearchSpace
 _NUMBER = r"[-+]?(?:[0-9][0-9_]*\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?(?:inf|nan)"
 _ONE = re.compile(rf"(.*[^<>=!\s])\s*(<=|>=|==|<|>)\s*({_NUMBER})", re.IGNORECASE)
 _TURNED = re.compile(rf"({_NUMBER})\s*(<=|>=|==|<|>)\s*([^<>=\s].*)", re.IGNORECASE)
-_COMMA = re.compile(r",(?![^(]*\))")  # outside of brackets
+_COMMA = re.compile(r",(?![^(]*\))")  # outside brackets
 _TURN = {"<=": ">=", ">=": "<=", "<": ">", ">": "<", "==": "=="}
 _FORM = "write bounds like  params<=1e6  or  10<=flops_M<=60"
 
 
 @dataclass(frozen=True)
 class Constraint:
-    """Bounds on a number of an architecture, both included.
+    """Bounds on a number of an architecture, both inclusive.
 
     Attributes:
-        on: name of a fact or scorer, a scorer, or a function from an architecture to a number. A function without
-            bounds says whether an architecture is allowed.
-        low: smallest number that is allowed.
-        high: largest.
-        predicate: whether it is such a function.
+        on: name of a fact or scorer, a scorer, or a function from an architecture to a number. Without bounds, a
+            function returns whether an architecture is allowed.
+        low: smallest allowed number.
+        high: largest allowed number.
+        predicate: whether it is a function without bounds.
 
     Raises:
-        InvalidInputError: a bound is no number, or the largest is below the smallest.
+        InvalidInputError: a bound is not a number, or the largest is below the smallest.
     """
 
     on: str | Scorer | Quantity | Callable[[Architecture], Any]
@@ -65,7 +65,7 @@ class Constraint:
 
     @property
     def name(self) -> str:
-        """What it is on, in words."""
+        """The name of the constrained quantity."""
         if isinstance(self.on, str):
             return self.on
         return str(getattr(self.on, "label", None) or getattr(self.on, "__name__", type(self.on).__name__))
@@ -80,15 +80,15 @@ class Constraint:
 
 
 def read_constraints(given: Any) -> list[Constraint]:
-    """Constraints from what a user gives.
+    """Read constraints from the forms in which users give them.
 
     Args:
         given: None; a text such as "params<=1e6" or "10<=flops_M<=60"; a mapping from names to largest numbers or to
-            (smallest, largest), None where there is no bound; a function that says whether an architecture is allowed;
-            a :class:`Constraint`; or several of these in a list.
+            (smallest, largest), None where there is no bound; a function that returns whether an architecture is
+            allowed; a :class:`Constraint`; or several of these in a list.
 
     Raises:
-        InvalidInputError: it is none of these, or a bound is no number.
+        InvalidInputError: the value is none of these, or a bound is not a number.
     """
     if given is None:
         return []
@@ -126,30 +126,34 @@ def _read(text: str) -> Constraint:
         if sign in ("<=", "<", "=="):
             high = min(high, math.nextafter(value, -math.inf) if sign == "<" else value)
     if low > high:
-        raise InvalidInputError(f"nothing keeps the constraint {rules.shown(text)}: its bounds exclude one another.")
+        raise InvalidInputError(f"nothing satisfies the constraint {rules.shown(text)}: its bounds exclude each other.")
     return Constraint(name.strip(), low, high)
 
 
 def _bounded(name: Any, bound: Any) -> Constraint:
     if isinstance(bound, tuple | list):
         if len(bound) != 2:
-            raise InvalidInputError(f"bounds of {rules.shown(name)} are (smallest, largest), not {rules.shown(bound)}.")
+            raise InvalidInputError(
+                f"bounds of {rules.shown(name)} must be (smallest, largest), not {rules.shown(bound)}."
+            )
         return Constraint(name, *bound)
     if bound is None or isinstance(bound, str):
-        raise InvalidInputError(f"the bound of {rules.shown(name)} is {rules.shown(bound)}: give a number, or two.")
+        raise InvalidInputError(
+            f"the bound of {rules.shown(name)} is {rules.shown(bound)}: give a number, or (smallest, largest)."
+        )
     return Constraint(name, high=bound)
 
 
 class Constraints:
-    """Constraints at work in one search.
+    """The constraints of one search.
 
     Args:
-        given: what :func:`read_constraints` takes.
-        where: what is searched; a context also says of which table, and on which samples scorers measure.
+        given: anything that :func:`read_constraints` takes.
+        where: the searched space; a context also determines the table and the samples that scorers measure on.
 
     Raises:
-        InvalidInputError: they cannot be read, or exclude one another.
-        UnknownNameError: there is no fact and no scorer of a name.
+        InvalidInputError: the constraints cannot be read, or exclude each other.
+        UnknownNameError: no fact and no scorer has this name.
     """
 
     def __init__(self, given: Any, where: SearchSpace | Context) -> None:
@@ -166,13 +170,13 @@ class Constraints:
         for each, low, high in zip(self.quantities, self.low.tolist(), self.high.tolist(), strict=True):
             if low > high:
                 raise InvalidInputError(
-                    f"the constraints on {each.label} exclude one another: at least {low:g} and at most {high:g}."
+                    f"the constraints on {each.label} exclude each other: at least {low:g} and at most {high:g}."
                 )
         self._dropped: dict[str, str] = {}
 
     @property
     def cheap(self) -> bool:
-        """Whether the numbers of all architectures of a table or of a small space can be found without much ado."""
+        """Whether the numbers of all architectures of a table or of a small space are cheap to compute."""
         return all(one.cheap or one.as_sum(self.space) is not None for one in self.quantities)
 
     def __bool__(self) -> bool:
@@ -185,13 +189,13 @@ class Constraints:
         return brief(f"<Constraints {', '.join(map(str, self.given)) or 'none'}>")
 
     def values(self, architectures: Sequence[Architecture]) -> Floats:
-        """What is bounded, ``(architectures, quantities)``; nan where there is no number."""
+        """Return the bounded numbers ``(architectures, quantities)``; nan where there is none."""
         return np.stack([one.values(architectures, self.space) for one in self.quantities], 1)
 
     def allows(self, architectures: Sequence[Architecture]) -> NDArray[np.bool_]:
-        """Whether each architecture keeps all constraints ``(n,)``; one without a number does not."""
+        """Return whether each architecture satisfies all constraints ``(n,)``; one without a number does not."""
         kept = np.ones(len(architectures), bool)
-        # Those before decide first: what costs something is found only of what they leave.
+        # Cheap quantities decide first; expensive ones are computed only for the remaining architectures.
         for one, low, high in sorted(
             zip(self.quantities, self.low, self.high, strict=True),
             key=lambda entry: (entry[0].timed is not None, not entry[0].free),
@@ -199,13 +203,14 @@ class Constraints:
             rows = np.flatnonzero(kept).tolist()
             if rows:
                 found = one.values([architectures[row] for row in rows], self.space)
-                kept[rows] = (found >= low) & (found <= high)  # nan is neither
+                kept[rows] = (found >= low) & (found <= high)  # both are False for nan
         return kept
 
     def keeps(self, architecture: Architecture) -> bool:
-        """Whether one architecture keeps all constraints by what its numbers truly are.
+        """Return whether one architecture satisfies all constraints, by its exact numbers.
 
-        A quantity that turns out not to be the sum over choices for which it was taken is found for each from then on.
+        If a quantity was treated as a sum over choices and is not one, it is computed for each architecture from then
+        on.
         """
         fine = True
         for one, low, high in zip(self.quantities, self.low.tolist(), self.high.tolist(), strict=True):
@@ -215,15 +220,15 @@ class Constraints:
                 if low <= float(one.values([architecture], self.space)[0]) <= high:
                     one.drop_sum()
                     self._dropped[one.label] = (
-                        f"{one.label} was taken for a sum over choices, which it is not at {architecture}; it is found "
-                        "for each architecture since."
+                        f"{one.label} was treated as a sum over choices but is not one at {architecture}; since then "
+                        "it is computed for each architecture."
                     )
         return fine
 
     def violations(self, architectures: Sequence[Architecture]) -> Floats:
-        """How far each architecture is outside of the bounds ``(n,)``: 0 where it keeps them, inf without a number.
+        """Return the distance of each architecture from the bounds ``(n,)``: 0 within them, inf without a number.
 
-        Distances of different quantities are made comparable by the bounds' own size.
+        The distance of each quantity is divided by the size of its bounds to make quantities comparable.
         """
         found = self.values(architectures)
         size = np.maximum(np.where(np.isfinite(self.low), np.abs(self.low), 0.0), 1e-12)
@@ -234,28 +239,28 @@ class Constraints:
 
     @property
     def timed(self) -> bool:
-        """Whether one of the numbers is a time that is measured."""
+        """Whether one of the numbers is a measured time."""
         return any(one.timed is not None for one in self.quantities)
 
     def meter(self, metered: Callable[[Scorer], Scorer]) -> None:
-        """Have times written down: ``metered`` makes of a scorer one whose scores are."""
+        """Record measured times: ``metered`` wraps a scorer into one whose scores are recorded."""
         for one in self.quantities:
             one.meter(metered)
 
     def take_seconds(self) -> float:
-        """Seconds that the quantities took since this was last called."""
+        """Return the seconds that the quantities took since the last call."""
         return sum(one.take_seconds() for one in self.quantities)
 
     def notes(self) -> list[str]:
-        """Sentences that whoever reads the result has to know."""
+        """Return sentences that a reader of the result needs to know."""
         return [*(note for one in self.quantities for note in noted(one)), *self._dropped.values()]
 
     def state(self) -> dict[str, str]:
-        """What was learned of the quantities and changes what is allowed, as JSON takes it."""
+        """Return what was found out about the quantities and affects what is allowed, as JSON-compatible values."""
         return dict(self._dropped)
 
     def restore(self, state: Mapping[str, str]) -> None:
-        """Become what :meth:`state` described."""
+        """Restore the state from :meth:`state`."""
         self._dropped = dict(state)
         for one in self.quantities:
             if one.label in state:

@@ -1,4 +1,4 @@
-"""Where a search may go: a space, the rows of a table, and what constraints leave of them."""
+"""The architectures that a search may propose: a space or the rows of a table, within constraints."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ from zcbench.search._rows import NEAR, Rows
 from zcbench.search._towards import towards
 from zcbench.types import Architecture, SearchSpace
 
-#: draws after which looking for one that is allowed and new is given up
+#: draws after which the search for an allowed and new architecture stops
 TRIES = 1_000
-#: the same where everything can be gone through afterwards
+#: the same if all architectures can be enumerated afterwards
 FEW_TRIES = 50
-#: walks towards the bounds in a row after which it is given up
+#: walks towards the bounds in a row without a new architecture after which the search for one stops
 WALKS = 20
-#: architectures that one call finds by such walks, at most
+#: largest number of architectures that one call finds by such walks
 APPROACHED = 100
-#: architectures up to which a space counts as one that can be gone through
+#: largest size of a space that is enumerated
 COUNTABLE = 200_000
-#: rows of a table among which an allowed neighbour is looked for
+#: rows of a table among which an allowed neighbour is searched
 FAR = 256
-#: architectures whose keys are remembered
+#: number of architectures whose keys are cached
 REMEMBERED = 50_000
 
 
 class Domain:
-    """The architectures that can be proposed, and how one comes from others.
+    """The architectures that can be proposed, and operations on them.
 
-    Everything that it returns is allowed: it is among the candidates and keeps the constraints. Looking for such an
-    architecture ends after :data:`TRIES` draws.
+    Every returned architecture is allowed: it is one of the candidates and satisfies the constraints. The search for
+    such an architecture ends after :data:`TRIES` draws.
 
     Args:
         space: the search space.
-        candidates: the only architectures that there are (rows of a table); None for the whole space.
-        equal: from an architecture to what equal networks share; default the string of the canonical form.
-        allows: from architectures to whether each keeps the constraints, in order; None for no constraints.
-        constraints: the constraints, which also say in which direction they are kept; in place of ``allows``.
+        candidates: the only architectures to choose from (rows of a table); None for the whole space.
+        equal: from an architecture to a text that equal networks share; default the string of the canonical form.
+        allows: from architectures to whether each satisfies the constraints, in order; None for no constraints.
+        constraints: the constraints, in place of ``allows``; they also give the direction towards their bounds.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Domain:
         return brief(f"<Domain in {self.space!r}>")
 
     def key(self, architecture: Architecture) -> str:
-        """What equal networks share."""
+        """Return the text that equal networks share."""
         return self._key(architecture)
 
     def _found_key(self, architecture: Architecture) -> str:
@@ -75,7 +75,7 @@ class Domain:
         return (self.space if self._rows is None else self._rows).canonical(architecture).key
 
     def allowed(self, architectures: Iterable[Architecture]) -> list[Architecture]:
-        """Those of the candidates that keep the constraints, in order."""
+        """Return the candidates that satisfy the constraints, in order."""
         found = list(architectures)
         if self.candidates is not None:
             found = [one for one in found if one in self._known]
@@ -84,15 +84,15 @@ class Domain:
         return [one for one, may in zip(found, self._allows(found), strict=True) if may]
 
     def allows(self, architecture: Architecture) -> bool:
-        """Whether an architecture is a candidate and keeps the constraints."""
+        """Return whether an architecture is a candidate and satisfies the constraints."""
         return bool(self.allowed([architecture]))
 
     def confirms(self, architecture: Architecture) -> bool:
-        """Whether an allowed architecture keeps the constraints by numbers that were found for it alone."""
+        """Return whether an allowed architecture satisfies the constraints by numbers computed for it individually."""
         return self.constraints is None or self.constraints.keeps(architecture)
 
     def take_seconds(self) -> dict[str, float]:
-        """What constraints and the comparison of networks took since this was last called, by what for."""
+        """Return the seconds spent on constraints and on the comparison of networks since the last call, by purpose."""
         spent = {
             "constraints": 0.0 if self.constraints is None else self.constraints.take_seconds(),
             "comparing": self._equal.take_seconds() if isinstance(self._equal, FunctionalHash) else 0.0,
@@ -100,7 +100,7 @@ class Domain:
         return {what: seconds for what, seconds in spent.items() if seconds}
 
     def notes(self) -> list[str]:
-        """Sentences that whoever reads the result has to know."""
+        """Return sentences that a reader of the result needs to know."""
         hashed = self._equal.notes() if isinstance(self._equal, FunctionalHash) else []
         return hashed if self.constraints is None else [*self.constraints.notes(), *hashed]
 
@@ -109,12 +109,12 @@ class Domain:
         return frozenset() if self._rows is None else self._rows.known
 
     def everything(self) -> list[Architecture] | None:
-        """All allowed architectures, one for each equal network; None if the space is too large to go through."""
+        """Return all allowed architectures, one for each equal network; None if the space is too large to enumerate."""
         return None if self._everything is None else list(self._everything.values())
 
     @functools.cached_property
     def _countable(self) -> bool:
-        """Whether everything can be gone through."""
+        """Whether all architectures can be enumerated."""
         if self.constraints is not None and not self.constraints.cheap:
             return False
         return self.candidates is not None or (self.space.size is not None and self.space.size <= COUNTABLE)
@@ -130,12 +130,12 @@ class Domain:
         return first
 
     def sample(self, rng: np.random.Generator, count: int = 1, seen: Container[str] = ()) -> list[Architecture]:
-        """Draw architectures at random whose networks differ from one another and from those seen.
+        """Draw random architectures whose networks differ from each other and from those in ``seen``.
 
         Args:
             rng: random numbers.
-            count: how many at most; fewer come where no more are found.
-            seen: keys of networks that are left out.
+            count: largest number of architectures; fewer are returned if no more are found.
+            seen: keys of networks to exclude.
         """
         found: dict[str, Architecture] = {}
         patience, failed = (TRIES if self._drawn_freely else FEW_TRIES), 0
@@ -155,14 +155,14 @@ class Domain:
 
     @property
     def _drawn_freely(self) -> bool:
-        """Whether draws are the only way to find something, and cost little."""
+        """Whether drawing is the only way to find an architecture, and cheap."""
         return not self._countable and (self.constraints is None or self.constraints.cheap)
 
     def _approach(
         self, rng: np.random.Generator, count: int, seen: Container[str], found: dict[str, Architecture]
     ) -> None:
         """Find more where few are allowed, by changing random architectures step by step towards the bounds."""
-        assert self.constraints is not None  # said by whoever calls
+        assert self.constraints is not None  # the caller has checked
         known = None if self.candidates is None else self._known
         failed = 0
         most = min(count, len(found) + APPROACHED)
@@ -180,7 +180,7 @@ class Domain:
         return self._rows.draw(rng, count)
 
     def neighbors(self, architecture: Architecture) -> list[Architecture]:
-        """Allowed architectures one change away; where a table has few of those, the nearest of its rows."""
+        """Return the allowed architectures one change away; if a table has none of them, the nearest allowed rows."""
         if self._rows is None:
             return self.allowed(self.space.neighbors(architecture))
         near = self.allowed(self._rows.neighbors(architecture))
@@ -189,14 +189,14 @@ class Domain:
         return self.allowed(self._rows.nearest(architecture, FAR))[:NEAR]
 
     def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture | None:
-        """A neighbour, drawn at random; None if none is allowed."""
+        """Return a random neighbour; None if none is allowed."""
         options = self.neighbors(architecture)
         return options[int(rng.integers(len(options)))] if options else None
 
     def crossover(self, a: Architecture, b: Architecture, rng: np.random.Generator) -> Architecture | None:
-        """A mixture of two parents; None if none is found that is allowed.
+        """Return a combination of two parents; None if no allowed one is found.
 
-        Where a table does not have it, the nearest of its rows takes its place.
+        If a table does not contain the combination, the nearest row replaces it.
         """
         if self._rows is not None:
             mixtures = (self.allowed(self._rows.mixed(a, b, rng)) for _ in range(FEW_TRIES))

@@ -1,4 +1,4 @@
-"""Ask and tell: one search, whoever evaluates."""
+"""The engine of ask and tell: one search, independent of the evaluator."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from zcbench.search._base import Answer, Proposal, Searcher
 from zcbench.search._problem import Problem
 from zcbench.types import Architecture, Status
 
-#: proposals in a row whose equals were evaluated after which a searcher has nothing new to say
+#: proposals of already evaluated architectures in a row after which the search ends
 REPEATS = 2_000
-#: calls in a row that gave only what is out already after which a searcher waits for answers
+#: calls in a row that return only pending proposals after which the searcher waits for results
 IDLE = 20
-#: identifies a proposal: key of its network, and epochs
+#: identifies a proposal by the key of its network and its epochs
 _Name = tuple[str, int | None]
 
 
 class Search:
-    """A searcher at work: equal networks are asked for once, constraints hold, and its state is JSON.
+    """A running search: equal networks are evaluated once, constraints are enforced, and the state is JSON-compatible.
 
     Args:
-        searcher: where to look next; it begins here.
-        problem: what is searched.
-        filter_by: a scorer that chooses, of many proposals, those that are worth an evaluation.
-        filter_from: proposals to choose one from.
+        searcher: the searcher, whose ``begin`` is called here.
+        problem: the problem.
+        filter_by: a scorer that selects the proposals to evaluate from many.
+        filter_from: number of proposals from which one is selected.
 
     Attributes:
-        ended: why nothing more is asked, a sentence; "" while the search goes on.
-        asks: proposals so far, those included whose equal was evaluated.
-        repeated: proposals among these whose equal had been evaluated or was being evaluated.
+        ended: sentence on why the search has ended; "" while it continues.
+        asks: number of proposals so far, including those that equal an evaluated architecture.
+        repeated: number of these that equal an evaluated or pending architecture.
     """
 
     def __init__(
@@ -49,18 +49,18 @@ class Search:
         self._filter, self._filter_from = filter_by, filter_from
         if len(problem.objectives) > 1 and not searcher.several:
             raise InvalidInputError(
-                f"{searcher!r} takes one objective, not {len(problem.objectives)}: name one, or a searcher of "
-                "fronts such as nsga2, ehvi or linas."
+                f"{searcher!r} takes one objective, not {len(problem.objectives)}: give one objective, or a "
+                "multi-objective searcher such as nsga2, ehvi or linas."
             )
         if searcher.epochs and problem.epochs is None:
             raise InvalidInputError(
-                f"{searcher!r} stops trainings early: it needs learning curves, and there are none."
+                f"{searcher!r} stops trainings early and needs learning curves, but there are none."
             )
         self.ended = ""
         self.asks = self.repeated = 0
-        self.equal: list[Answer] = []  # answers that came at once, since the last call of ask
+        self.equal: list[Answer] = []  # results that were known at once, since the last call of ask
         self._out: dict[_Name, Proposal] = {}
-        self._names: dict[Proposal, _Name] = {}  # of what is out: canonical forms take time
+        self._names: dict[Proposal, _Name] = {}  # of pending proposals, because canonical forms are slow to compute
         self._followers: dict[_Name, list[Proposal]] = {}
         searcher.begin(problem)
 
@@ -69,26 +69,26 @@ class Search:
 
     @property
     def waiting(self) -> list[Proposal]:
-        """What was asked for and not answered, in order."""
+        """Proposals without a result, in order."""
         return list(self._out.values())
 
     def key(self, proposal: Proposal) -> str:
-        """What networks equal to that of a proposal share."""
+        """Return the text that networks equal to that of a proposal share."""
         return self._name(proposal)[0]
 
     def _name(self, proposal: Proposal) -> _Name:
         return self._names.get(proposal) or (self.problem.domain.key(proposal.architecture), proposal.epochs)
 
     def ask(self, count: int = 1, most: int | None = None) -> list[Proposal]:
-        """Architectures to evaluate, all different and new; none if the search has ended or waits for answers.
+        """Return new architectures to evaluate, all different; none if the search has ended or waits for results.
 
         Args:
-            count: how many at most.
-            most: proposals of the searcher that may be made for them, those included whose equal was evaluated; None
-                for any number.
+            count: largest number of architectures.
+            most: largest number of proposals to request from the searcher for this, including those that equal an
+                evaluated architecture; None for any number.
 
         Raises:
-            InvalidInputError: the searcher proposed what it may not propose.
+            InvalidInputError: the searcher made a proposal that is not allowed.
         """
         self.equal = []
         end = None if most is None else self.asks + most
@@ -96,7 +96,7 @@ class Search:
         repeats = idle = 0
         while len(found) < count and not self.ended:
             if self._out and (idle >= IDLE or repeats >= REPEATS):
-                break  # answers that are to come may lead on
+                break  # pending results may lead to new proposals
             if repeats >= REPEATS:
                 self.ended = f"{REPEATS:,} proposals in a row had been evaluated before: nothing new is found."
                 break
@@ -106,8 +106,8 @@ class Search:
             proposals = self._asked(wanted)
             if len(proposals) > wanted:
                 raise InvalidInputError(
-                    f"{self.searcher!r} proposed {len(proposals)} architectures where {wanted} were asked for: this is "
-                    "a mistake in the searcher."
+                    f"{self.searcher!r} proposed {len(proposals)} architectures when {wanted} were requested: this is "
+                    "an error in the searcher."
                 )
             if not proposals:
                 if not self._out and not found:
@@ -127,17 +127,18 @@ class Search:
         return found
 
     def _asked(self, wanted: int) -> list[Proposal]:
-        """What the searcher proposes.
+        """Return the searcher's proposals.
 
         Raises:
-            InvalidInputError: it raised something else than an error of ours, or proposed what is no proposal.
+            InvalidInputError: it raised an exception of another kind than zcbench's, or returned something else than
+                proposals.
         """
         with self._named("ask"):
             proposals = list(self.searcher.ask(wanted))
         for one in proposals:
             if not isinstance(one, Proposal) or not isinstance(one.architecture, Architecture):
                 raise InvalidInputError(
-                    f"{self.searcher!r} proposed {shown(one)}, which is no proposal: write Proposal(architecture)."
+                    f"{self.searcher!r} proposed {shown(one)}, which is not a proposal: write Proposal(architecture)."
                 )
         return proposals
 
@@ -147,7 +148,7 @@ class Search:
 
     @contextmanager
     def _named(self, what: str) -> Iterator[None]:
-        """Says which searcher raised, also where it would end the program."""
+        """Name the searcher in errors that it raises, also in those that would end the program."""
         try:
             yield
         except (KeyboardInterrupt, ZcbenchError):
@@ -159,7 +160,7 @@ class Search:
             raise InvalidInputError(f"{label} failed in {what}: {first_line(error)}") from error
 
     def _sorted(self, proposals: Sequence[Proposal]) -> tuple[dict[_Name, Proposal], list[Answer]]:
-        """New proposals, and answers to those whose equals were evaluated."""
+        """Return new proposals, and the results of those that equal an evaluated architecture."""
         history, domain = self.problem.history, self.problem.domain
         fresh: dict[_Name, Proposal] = {}
         known: list[Answer] = []
@@ -168,8 +169,8 @@ class Search:
         for proposal in proposals:
             if proposal.architecture not in allowed or proposal.architecture.space != domain.space.name:
                 raise InvalidInputError(
-                    f"{self.searcher!r} proposed {proposal.architecture}, which is outside of what may be searched: "
-                    "this is a mistake in the searcher."
+                    f"{self.searcher!r} proposed {proposal.architecture}, which is not an allowed architecture: "
+                    "this is an error in the searcher."
                 )
             self.asks += 1
             name = self._name(proposal)
@@ -186,7 +187,7 @@ class Search:
         return fresh, known
 
     def _in_parts(self, proposal: Proposal) -> Proposal:
-        """A proposal whose epochs can be had: as many as a whole training has are the whole of it."""
+        """Check a proposal's epochs; the number of epochs of a full training becomes None."""
         epochs, whole, levels = proposal.epochs, self.problem.epochs, self.problem.levels
         if epochs is None or (whole is not None and type(epochs) is int and epochs == whole):
             return replace(proposal, epochs=None)
@@ -194,28 +195,28 @@ class Search:
         if there and (not levels or epochs in levels):
             return proposal
         raise InvalidInputError(
-            f"{self.searcher!r} wants {proposal.architecture} trained for {epochs!r} epochs, which cannot be had: this "
-            "is a mistake in the searcher."
+            f"{self.searcher!r} requests {proposal.architecture} trained for {epochs!r} epochs, which is not "
+            "available: this is an error in the searcher."
         )
 
     def _chosen(self, fresh: list[Proposal], count: int) -> list[Proposal]:
         if self._filter is None or len(fresh) <= count:
             return fresh[:count]
         good = self._filter.good([proposal.architecture for proposal in fresh])
-        order = np.argsort(-good, kind="stable")[:count]  # nan comes last
+        order = np.argsort(-good, kind="stable")[:count]  # nan is last
         return [fresh[row] for row in order]
 
     def tell(self, answers: Iterable[Answer]) -> None:
-        """Take what became of proposals.
+        """Receive the results of proposals.
 
         Raises:
-            InvalidInputError: a proposal was not asked for, or is answered twice.
+            InvalidInputError: a proposal was not made, or has a result already.
         """
         named: dict[_Name, Answer] = {}
-        for answer in answers:  # all of them, before any is taken
+        for answer in answers:  # check all of them before any is recorded
             name = self._name(answer.proposal)
             if name not in self._out or name in named:
-                raise InvalidInputError(f"{answer.architecture} was not asked for, or was answered before.")
+                raise InvalidInputError(f"{answer.architecture} was not proposed, or has a result already.")
             if len(answer.good) != self.problem.history.objectives:
                 raise InvalidInputError(f"give {self.problem.history.objectives} numbers for {answer.architecture}.")
             named[name] = _honest(answer)
@@ -229,7 +230,7 @@ class Search:
             self._told(told)
 
     def state(self) -> dict[str, Any]:
-        """Everything but history and settings, as JSON takes it."""
+        """Return everything except history and settings, as JSON-compatible values."""
         return {
             "searcher": self.searcher.state(),
             "random": self.problem.rng.bit_generator.state,
@@ -242,7 +243,7 @@ class Search:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Become what :meth:`state` described; the problem's history must be what it was."""
+        """Restore the state from :meth:`state`; the problem's history must be the same as then."""
         self.problem.rng.bit_generator.state = state["random"]
         self.asks, self.repeated, self.ended = state["asks"], state["repeated"], state["ended"]
         self._names = {}
@@ -259,10 +260,10 @@ class Search:
 
 
 def _honest(answer: Answer) -> Answer:
-    """An answer that is "ok" only if every number is finite."""
+    """Return an answer that is "ok" only if every number is finite."""
     if answer.status is not Status.OK or all(map(math.isfinite, answer.good)):
         return answer
-    return replace(answer, status=Status.NON_FINITE, detail=answer.detail or "an objective is no finite number.")
+    return replace(answer, status=Status.NON_FINITE, detail=answer.detail or "an objective is not a finite number.")
 
 
 def _written(proposal: Proposal) -> list[Any]:

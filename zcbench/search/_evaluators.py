@@ -1,4 +1,4 @@
-"""What evaluates a proposal: a benchmark's table here, a function of the user's in ``_calling.py``."""
+"""Evaluators of proposals: a benchmark's table here, the user's function in ``_calling.py``."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from zcbench.types import Architecture, Status
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What an evaluation gave.
+    """The outcome of one evaluation.
 
     Attributes:
-        values: numbers by name, as they are; nan where there is none.
-        seconds: what it cost, by what for: "training", "building", "querying", "waiting".
-        status: "ok" if it gave what it was asked for.
-        detail: the reason where it did not.
+        values: numbers by name, as returned; nan where there is none.
+        seconds: the cost by purpose: "training", "building", "querying", "waiting".
+        status: "ok" if all required numbers are there.
+        detail: the reason for any other status.
     """
 
     values: Mapping[str, float]
@@ -38,17 +38,17 @@ class Evaluation:
 
 
 class Evaluator(ABC):
-    """What evaluates proposals.
+    """An evaluator of proposals.
 
     Attributes:
-        label: what identifies it: evaluations of one label can be compared.
-        epochs: epochs of a whole training, where parts of it can be asked for; None otherwise.
-        levels: the numbers of epochs that can be asked for, ascending; empty for every number.
-        continues: whether a longer training goes on where a shorter one of the same network stopped.
-        simulated: whether the seconds are a table's, and not the clock's.
-        code: digest of strangers' code that evaluates, or of a table; "" where there is neither.
-        unnamed: whether nobody has said what its numbers are called.
-        notes: sentences that whoever reads the result has to know.
+        label: identifies the evaluator: evaluations with the same label can be compared.
+        epochs: epochs of a full training, if partial trainings are possible; otherwise None.
+        levels: the available numbers of epochs, ascending; empty for every number.
+        continues: whether a longer training continues where a shorter one of the same network stopped.
+        simulated: whether the seconds are read from a table instead of measured.
+        code: digest of user-defined code that evaluates, or of a table; "" if there is neither.
+        unnamed: whether the names of its numbers are not specified.
+        notes: sentences that a reader of the result needs to know.
     """
 
     label: str
@@ -62,33 +62,33 @@ class Evaluator(ABC):
 
     @abstractmethod
     def evaluate(self, architecture: Architecture, epochs: int | None = None) -> Evaluation:
-        """Evaluate an architecture; what goes wrong with one is in its status.
+        """Evaluate an architecture; a failure is reported in the status.
 
         Args:
-            architecture: what is evaluated.
-            epochs: how many it is trained for, from the first on; None for all.
+            architecture: the architecture.
+            epochs: number of epochs from the first on; None for a full training.
         """
 
     def each(self, proposals: Sequence[Proposal]) -> Generator[tuple[int, Evaluation]]:
-        """Yield positions of proposals and what their evaluations gave, each as soon as it is there, in any order."""
+        """Yield positions of proposals and their evaluations, each as soon as it is available, in any order."""
         for place, proposal in enumerate(proposals):
             yield place, self.evaluate(proposal.architecture, proposal.epochs)
 
-    def close(self) -> None:  # noqa: B027 - most have nothing to end
-        """End what it has started; it may be used again."""
+    def close(self) -> None:  # noqa: B027 - most have nothing to close
+        """Stop everything that was started; the evaluator may be used again."""
 
 
 class TableEvaluator(Evaluator):
-    """A benchmark's column: the clock is the seconds that training took when the table was made.
+    """A benchmark's columns; the clock counts the seconds that training took when the table was made.
 
     Args:
-        benchmark: a table.
-        columns: names of targets and facts that are looked up.
-        seconds: name of the fact that holds the training seconds of a network, or a number for all; default what the
-            benchmark tells of the first column, scaled to its epochs; 0 where it tells nothing.
-        objectives: the columns that a part of a training has to give; default the first. Where the table has learning
-            curves of them, or columns of shorter trainings ("…_12ep" beside "…_200ep"), parts can be asked for. Each
-            epoch costs the same share of the seconds.
+        benchmark: a benchmark.
+        columns: names of targets and facts to read.
+        seconds: name of the fact with the training seconds of a network, or a number for all networks; default the
+            benchmark's seconds for the first column, scaled to its epochs; 0 if it has none.
+        objectives: the columns that a partial training has to provide; default the first column. Partial trainings are
+            possible if the table has learning curves of them, or columns of shorter trainings ("…_12ep" in addition to
+            "…_200ep"). Each epoch costs the same share of the seconds.
     """
 
     simulated = True
@@ -107,10 +107,12 @@ class TableEvaluator(Evaluator):
         if wrong := int(((self.seconds < 0) | np.isinf(self.seconds)).sum()):
             raise InvalidInputError(
                 f"the training seconds of {many(wrong, 'network')} of {benchmark.name} are negative or infinite: "
-                "name a column of seconds, or give a number, as the cost."
+                "give a column of seconds, or a number, as the cost."
             )
         if unknown := int(np.isnan(self.seconds).sum()):
-            self.notes = [f"{unknown:,} of {many(len(benchmark), 'network')} have no training seconds: they count 0 s."]
+            self.notes = [
+                f"{unknown:,} of {many(len(benchmark), 'network')} have no training seconds: they are counted as 0 s."
+            ]
         self.seconds = np.nan_to_num(self.seconds)
         self._objectives = tuple(columns[:1] if objectives is None else objectives)
         self._parts = fidelities(benchmark, self._objectives)
@@ -120,7 +122,7 @@ class TableEvaluator(Evaluator):
         self.code = self._content()
 
     def _content(self) -> str:
-        """Digest of what can be looked up: a table of one's own may change and keep its version."""
+        """Return a digest of the table's content, because your own table may change and keep its version."""
         found = hashlib.sha256("\n".join(one.key for one in self.benchmark.architectures).encode())
         for name, column in self.columns.items():
             found.update(name.encode())
@@ -132,21 +134,21 @@ class TableEvaluator(Evaluator):
         return found.hexdigest()[:16]
 
     def evaluate(self, architecture: Architecture, epochs: int | None = None) -> Evaluation:
-        """Look an architecture up."""
+        """Read the table's values of an architecture."""
         row = int(self.benchmark.rows([architecture])[0])
         if epochs is not None:
             return self._part(row, epochs)
         values = {name: float(column[row]) for name, column in self.columns.items()}
-        missing = [name for name in self._objectives if not math.isfinite(values[name])]  # no searcher sees the others
+        missing = [name for name in self._objectives if not math.isfinite(values[name])]  # searchers use only these
         status, detail = (Status.OK, "")
         if missing:
             status, detail = Status.UNSUPPORTED, f"the table has no {missing[0]} of this network."
         return Evaluation(values, {"training": float(self.seconds[row])}, status, detail)
 
     def _part(self, row: int, epochs: int) -> Evaluation:
-        """What a training of fewer epochs gave; columns that it does not tell of are nan."""
+        """Return the values after a partial training; columns without such values are nan."""
         if self._parts is None or not 1 <= epochs < self._parts.epochs:
-            raise InvalidInputError(f"{self.label} does not tell what {self._objectives[0]} is after {epochs} epochs.")
+            raise InvalidInputError(f"{self.label} has no value of {self._objectives[0]} after {epochs} epochs.")
         values = {name: float(self._parts.column(name, epochs)[row]) for name in self.columns}
         seconds = {"training": float(self.seconds[row]) * epochs / self._parts.epochs}
         missing = [name for name in self._objectives if not math.isfinite(values[name])]
@@ -163,7 +165,7 @@ def _column(benchmark: Benchmark, name: str) -> Floats:
 
 
 def _seconds(benchmark: Benchmark, column: str, seconds: str | float | None) -> Floats:
-    """Training seconds ``(n,)`` of each network."""
+    """Return the training seconds ``(n,)`` of each network."""
     rows = len(benchmark)
     if isinstance(seconds, int | float):
         return np.full(rows, rules.number("the cost", seconds, 0))

@@ -1,4 +1,4 @@
-"""Columns of a table that are known without training."""
+"""Columns of a table that are known without training, as scorers."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from zcbench.types import Architecture
 
 
 class Fact(Scorer):
-    """A fact of a benchmark's table as a scorer that costs nothing.
+    """A fact of a benchmark's table as a scorer without cost.
 
     Args:
-        benchmark: the table.
+        benchmark: the benchmark.
         name: name of the fact.
     """
 
@@ -25,6 +25,6 @@ class Fact(Scorer):
         self._row = {architecture: row for row, architecture in enumerate(benchmark.architectures)}
 
     def score(self, architectures: Sequence[Architecture]) -> Scores:
-        """Look architectures up."""
+        """Read the table's values of the architectures."""
         values = self._column[[self._row[one] for one in architectures]]
         return Scores(np.array(values, np.float64), np.zeros(len(values)))

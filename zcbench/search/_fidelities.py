@@ -1,4 +1,4 @@
-"""What a table knows of trainings that were stopped early: learning curves, or columns of shorter trainings."""
+"""Values of a table after partial trainings: from learning curves, or from columns of shorter trainings."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Fidelities(ABC):
     """Values after some epochs.
 
     Attributes:
-        epochs: of a whole training.
-        levels: the numbers of epochs that can be asked for, ascending; empty for every number.
-        continues: whether a longer training goes on where a shorter one stopped, and so pays for the rest alone.
+        epochs: epochs of a full training.
+        levels: the available numbers of epochs, ascending; empty for every number.
+        continues: whether a longer training continues where a shorter one stopped, and costs only the remaining epochs.
     """
 
     epochs: int
@@ -32,7 +32,7 @@ class Fidelities(ABC):
         self._known: dict[tuple[str, int], Floats] = {}
 
     def column(self, name: str, epochs: int) -> Floats:
-        """A column ``(n,)`` as it is after so many epochs; nan where the table does not tell."""
+        """Return a column ``(n,)`` after some epochs; nan where the table has no value."""
         if (name, epochs) not in self._known:
             facts = self._benchmark.facts
             self._known[name, epochs] = facts[name] if name in facts else self._column(name, epochs)
@@ -40,18 +40,18 @@ class Fidelities(ABC):
 
     @abstractmethod
     def _column(self, name: str, epochs: int) -> Floats:
-        """A target after so many epochs."""
+        """Return a target after some epochs."""
 
     def _nothing(self) -> Floats:
         return np.full(len(self._benchmark), np.nan)
 
 
 class Curves(Fidelities):
-    """Learning curves: the mean over seeds of what was measured after each epoch.
+    """Learning curves: the mean over seeds of the values after each epoch.
 
     Args:
-        benchmark: a table with curves of one length.
-        epochs: that length.
+        benchmark: a benchmark with curves of one length.
+        epochs: this length.
     """
 
     def __init__(self, benchmark: Benchmark, epochs: int) -> None:
@@ -69,10 +69,10 @@ class Curves(Fidelities):
 
 
 class Columns(Fidelities):
-    """Columns of shorter trainings, "valid_accuracy_12ep" beside "valid_accuracy_108ep": each is a training of its own.
+    """Columns of separate shorter trainings, such as "valid_accuracy_12ep" in addition to "valid_accuracy_108ep".
 
     Args:
-        benchmark: a table with such columns.
+        benchmark: a benchmark with such columns.
         levels: epochs of all trainings.
     """
 
@@ -90,9 +90,9 @@ class Columns(Fidelities):
 
 
 def fidelities(benchmark: Benchmark, objectives: Sequence[str]) -> Fidelities | None:
-    """What the table knows of shorter trainings of all objectives; None if of one of them it knows nothing.
+    """Return a table's values after shorter trainings of all objectives; None if one objective has none.
 
-    Facts do not depend on epochs. Curves have to be of one length; columns have to name the same numbers of epochs.
+    Facts do not depend on epochs. Curves must have one length; columns must exist for the same numbers of epochs.
     """
     trained = [name for name in objectives if name in benchmark.targets]
     if not trained:
@@ -109,8 +109,8 @@ def fidelities(benchmark: Benchmark, objectives: Sequence[str]) -> Fidelities | 
 
 
 def _levels(benchmark: Benchmark, name: str) -> list[int]:
-    """Epochs of the columns that differ from a column in theirs alone, up to its own."""
+    """Return the epochs of the columns that differ from a column only in the epochs, up to its own."""
     own = _EPOCHS.fullmatch(name)
-    assert own is not None  # the caller has looked
+    assert own is not None  # the caller has checked
     found = [match for match in map(_EPOCHS.fullmatch, benchmark.targets) if match is not None]
     return [int(m[2]) for m in found if (m[1], m[3]) == (own[1], own[3]) and int(m[2]) <= int(own[2])]

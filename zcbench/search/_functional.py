@@ -1,13 +1,15 @@
 """Functional hashing: networks are equal if they compute the same on fixed inputs after a canonical initialisation.
 
-A hash knows nothing of graphs, so that it serves every space that builds networks. The weights of a layer follow from
-its class, the name of the parameter within it and its shape alone: renaming and reordering nodes changes none of them.
-The hash is of the outputs, and of the gradient of every parameter that has one, in no order: two layers that add up are
-told from one layer that is used twice, which would train otherwise. Parameters without a gradient are dead and count
-nothing. What it takes for equal and is not, and the reverse, is measured in ``benchmarks/functional_hashing.py``.
+The hash uses no graphs, and therefore works for every space that builds networks. The weights of a layer depend only on
+its class, the name of the parameter within it and its shape, so that renaming and reordering nodes changes nothing. The
+hash covers the outputs and, in no order, the gradient of every parameter that has one. The gradients distinguish two
+layers whose outputs are added from one layer that is used twice, which would train differently. Parameters without a
+gradient are dead and not counted. ``benchmarks/functional_hashing.py`` measures how often different networks get equal
+hashes, and equal networks different ones.
 
 Source: R. Gillard, S. Jonany, Y. Miao, M. Munn et al., "Unified Functional Hashing in Automatic Machine Learning",
-2023, arXiv:2302.05433. There, networks are hashed by accuracies in training; here by what they are at initialisation.
+2023, arXiv:2302.05433. They hash networks by their accuracies in training; here the networks at initialisation are
+hashed.
 """
 
 from __future__ import annotations
@@ -31,23 +33,23 @@ from zcbench.types import Architecture, Batch, SearchSpace
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-#: samples that networks see, and side of images that are larger
+#: number of input samples, and side to which larger images are reduced
 SAMPLES, SIDE = 2, 16
-#: decimals of outputs and gradients relative to the largest
+#: decimals of outputs and gradients, relative to the largest
 DECIMALS = 9
-#: hashes that are kept
+#: number of cached hashes
 KEPT = 200_000
-#: gradients below this, relative to the largest, are those of dead parameters
+#: gradients below this, relative to the largest, belong to dead parameters
 _DEAD = 1e-12
-#: buffers that are drawn like weights: what may lie in others is known to the network alone
+#: buffers that are drawn like weights; the meaning of other buffers is unknown
 _STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 
 def equality(equal: Any, space: SearchSpace) -> Callable[[Architecture], str] | None:
-    """From the argument ``equal`` of a search to the function that tells equal networks; None for the canonical form.
+    """Return the function that identifies equal networks, from a search's argument ``equal``; None: canonical form.
 
     Raises:
-        InvalidInputError: it is no such argument, or the space builds no networks.
+        InvalidInputError: the argument is not valid, or the space builds no networks.
     """
     if isinstance(equal, str):
         rules.choice("kind of equality", ("canonical", "functional"))("equal", equal)
@@ -63,35 +65,36 @@ def equality(equal: Any, space: SearchSpace) -> Callable[[Architecture], str] | 
         if call.kind is not None:
             raise InvalidInputError(f"equal has no text for {architecture.key}: {call.said}")
         if not isinstance(found, str):
-            raise InvalidInputError(f"equal gave {rules.shown(found)} for {architecture.key}: give a text.")
+            raise InvalidInputError(f"equal returned {rules.shown(found)} for {architecture.key}: return a text.")
         return found
 
     return told
 
 
 class FunctionalHash:
-    """From an architecture to a text that networks share which compute the same function.
+    """A function from an architecture to a text that networks with the same function share.
 
-    Called with an architecture. Where a network cannot be built, fails or gives no finite numbers, its canonical form
-    stands for it, and :meth:`notes` says so.
+    If a network cannot be built, fails or returns no finite numbers, its canonical form is used instead, and
+    :meth:`notes` says so.
 
     Args:
-        space: what builds the networks.
-        gradients: whether networks also have to train alike. Without it one layer that is used twice equals two layers
-            that add up, and, as layers of one shape have the same weights, f(x) + f(x) equals f(x + x).
-        seed: decides inputs and weights.
+        space: the space that builds the networks.
+        gradients: whether equal networks must also have equal gradients. Without it, one layer that is used twice
+            equals two layers whose outputs are added, and f(x) + f(x) equals f(x + x), because layers of one shape have
+            the same weights.
+        seed: determines inputs and weights.
 
     Raises:
         InvalidInputError: the space builds no networks.
 
     Attributes:
-        hashed: networks that were built.
+        hashed: number of networks that were built.
     """
 
     def __init__(self, space: SearchSpace, *, gradients: bool = True, seed: int = 0) -> None:
         if not space.domains:
             raise InvalidInputError(
-                f"functional hashing builds networks, and the space {space.name} builds none: choose equal='canonical'."
+                f"functional hashing needs networks, but the space {space.name} builds none: choose equal='canonical'."
             )
         self.space = space
         self.gradients = rules.flag("gradients", gradients)
@@ -108,7 +111,7 @@ class FunctionalHash:
         return brief(f"<FunctionalHash of {plain(self.space.name, 40)}>")
 
     def __call__(self, architecture: Architecture) -> str:
-        """The hash; that of the canonical form, so that what the space knows to be equal is built once."""
+        """Return the hash of the canonical form, so that each canonical form is built only once."""
         form = self.space.canonical(architecture)
         if form.key not in self._known:
             if len(self._known) >= KEPT:
@@ -119,16 +122,16 @@ class FunctionalHash:
         return self._known[form.key]
 
     def take_seconds(self) -> float:
-        """Seconds that hashing took since this was last called."""
+        """Return the seconds that hashing took since the last call."""
         taken, self._seconds = self._seconds, 0.0
         return taken
 
     def notes(self) -> list[str]:
-        """What to say of networks that could not be hashed."""
+        """Return notes on networks that could not be hashed."""
         if not self._without:
             return []
         count = many(self._without, "network")
-        return [f"{count} could not be hashed, and counts as equal by canonical form alone ({self._example})."]
+        return [f"{count} could not be hashed and was compared only by its canonical form ({self._example})."]
 
     def _hash(self, architecture: Architecture) -> str:
         found: bytes | None = None
@@ -142,7 +145,7 @@ class FunctionalHash:
         return hashlib.sha256(found).hexdigest()[:32]
 
     def _numbers(self, architecture: Architecture) -> bytes:
-        """Rounded outputs and gradients of the network in evaluation mode, in double precision."""
+        """Return rounded outputs and gradients of the network in evaluation mode, in double precision."""
         import torch
 
         from zcbench.probe.calling import as_tensor, find_place, invoke, narrowed
@@ -163,7 +166,7 @@ class FunctionalHash:
         return b"|".join(rounded)
 
     def _of_gradients(self, places: list[tuple[Any, ...]], gradients: list[Tensor | None]) -> bytes:
-        """Gradients as a bag: for each that is not zero, its place, norm and a fixed projection."""
+        """Encode gradients without order: for each that is not zero, its place, norm and a fixed projection."""
         alive = [(place, one) for place, one in zip(places, gradients, strict=True) if one is not None]
         largest = max((float(one.abs().max()) for _, one in alive if one.numel()), default=0.0)
         alive = [(place, one) for place, one in alive if one.numel() and float(one.abs().max()) > _DEAD * largest]
@@ -180,7 +183,7 @@ class FunctionalHash:
     # -- network, weights and inputs ---------------------------------------------------------------
 
     def _network(self, architecture: Architecture) -> nn.Module:
-        """The network with canonical weights."""
+        """Return the network with canonical weights."""
         import torch
 
         network: nn.Module | None = None
@@ -189,7 +192,7 @@ class FunctionalHash:
                 network = self.space.build(architecture)
             strange = [name for name, _ in network.named_buffers() if name.rpartition(".")[2] not in _STATISTICS]
             network = None if strange else network.to_empty(device="cpu")
-        except (NotImplementedError, RuntimeError):  # something that needs numbers
+        except (NotImplementedError, RuntimeError):  # an operation that needs numbers
             network = None
         if network is None:
             with torch.random.fork_rng(devices=[]):
@@ -205,16 +208,16 @@ class FunctionalHash:
         return network
 
     def _canonical(self, place: tuple[Any, ...], shape: tuple[int, ...]) -> Tensor:
-        """Weights of a place: He's scale for matrices, 0 for what is added, around 1 for the rest."""
+        """Return the weights of a place: He's scale for matrices, 0 for biases and means, around 1 for the rest."""
         drawn = self._draw(("weight", *place), shape)
         if len(shape) > 1:
             return drawn * math.sqrt(2 / math.prod(shape[1:]))
         if place[1] == "running_mean" or place[1].startswith("bias"):
-            return 0 * drawn  # as at initialisation: what is fed by zeros gives zeros
+            return 0 * drawn  # as at initialisation: zero inputs give zero outputs
         return 1 + 0.5 * drawn.tanh()
 
     def _draw(self, name: tuple[Any, ...], shape: tuple[int, ...]) -> Tensor:
-        """Normal numbers that follow from a name and a shape."""
+        """Return normal numbers that depend on a name and a shape."""
         import torch
 
         if (name, shape) not in self._drawn:
@@ -224,7 +227,7 @@ class FunctionalHash:
         return drawn
 
     def _inputs(self) -> Batch:
-        """Noise for images, in small; the beginning of what stands in for a text."""
+        """Return the inputs: noise for small images, or the beginning of a substitute text."""
         if self._batch is None:
             from zcbench.encodings.proxies import stand_in
 
@@ -238,7 +241,7 @@ class FunctionalHash:
 
 
 def _places(network: nn.Module, *, buffers: bool = False) -> dict[Tensor, tuple[Any, ...]]:
-    """For each parameter (or buffer of statistics) the class of its module, its name in it, and its shape."""
+    """Return for each parameter (or buffer of statistics) the class of its module, its name in it, and its shape."""
     found: dict[Tensor, tuple[Any, ...]] = {}
     for module in network.modules():
         own = module.named_buffers(recurse=False) if buffers else module.named_parameters(recurse=False)
@@ -249,9 +252,9 @@ def _places(network: nn.Module, *, buffers: bool = False) -> dict[Tensor, tuple[
 
 
 def _rounded(values: Floats) -> bytes:
-    """Numbers as multiples of the largest one's last decimal, behind that one's exponent; ValueError if not finite."""
+    """Return the exponent of the largest number and all numbers rounded relative to it; ValueError if not finite."""
     if not np.isfinite(values).all():
-        raise ValueError("it gives no finite numbers")
+        raise ValueError("it returns numbers that are not finite")
     largest = float(np.abs(values).max(initial=0.0))
     exponent = math.frexp(largest)[1]
     whole = np.rint(np.ldexp(values, -exponent) * 10.0**DECIMALS).astype(np.int64)

@@ -1,4 +1,4 @@
-"""Which column of a table guides a search and which are reported, where nobody says."""
+"""Default columns of a table that guide a search and that are reported."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from zcbench.datasets import Benchmark
 
 
 def guide_and_report(benchmark: Benchmark) -> tuple[str, tuple[str, ...]]:
-    """The validation column that guides, and the test columns that are reported.
+    """Return the validation column that guides a search, and the test columns that are reported.
 
-    The benchmark's own choice of target is reported, and with it columns of the same test that differ in the measure
-    alone ("test_nll" and "test_accuracy"). What guides is the column of the same name with "valid" in place of "test".
+    The benchmark's default target is reported, together with columns of the same test that differ only in the measure
+    ("test_nll" and "test_accuracy"). The guide is the column of the same name with "valid" in place of "test".
 
     Returns:
-        The guide and the reported columns; the benchmark's own choice and nothing where it has no validation column.
+        The guide and the reported columns. Without a validation column, the default target and no reported columns.
     """
     target = benchmark.target()
     guide = target.name.replace("test", "valid")
@@ -28,6 +28,6 @@ def guide_and_report(benchmark: Benchmark) -> tuple[str, tuple[str, ...]]:
 
 
 def _measures(parts: list[str], name: str) -> bool:
-    """Whether one part of a name differs."""
+    """Return whether exactly one part of a name differs."""
     found = name.split("_")
     return len(found) == len(parts) and sum(a != b for a, b in zip(parts, found, strict=True)) == 1

@@ -1,8 +1,8 @@
-"""How much a new point is expected to add to the hypervolume of a front.
+"""Expected improvement of the hypervolume of a front by a new point.
 
-Coordinates are independent and normal, with deviation 0 where they are known. What the front dominates is cut into
-disjoint boxes; of each box the expected part that a new point covers is a product over objectives. So the expectation
-is exact, for any number of objectives.
+Coordinates are independent and normal, with deviation 0 where they are known. The region that the front dominates is
+divided into disjoint boxes. The expected part of each box that a new point covers is a product over objectives, so that
+the expectation is exact for any number of objectives.
 
 Sources: M. Emmerich, A. Deutz, J. Klinkenberg, "Hypervolume-based Expected Improvement", CEC 2011 (the criterion); K.
 Yang et al., "Efficient Computation of Expected Hypervolume Improvement Using Box Decomposition Algorithms", J. Global
@@ -19,16 +19,17 @@ from zcbench.search._base import Floats
 
 
 def boxes(points: Floats, reference: Floats) -> tuple[Floats, Floats]:
-    """Cut what points dominate, down to the reference, into disjoint boxes: lower and upper corners ``(k, m)``.
+    """Divide the region between points and reference into disjoint boxes; return lower and upper corners ``(k, m)``.
 
     Args:
-        points: ``(n, objectives)``, high is good; those not better than the reference in every objective count nothing.
+        points: ``(n, objectives)``, high is good; points that are not better than the reference in every objective are
+            ignored.
         reference: ``(objectives,)``.
     """
     objectives = len(reference)
     costs, origin = -points[pareto_front(points)], -reference
     costs = np.unique(costs[(costs < origin).all(1)], axis=0)
-    # Of every local upper bound u the points that define it: row j is the one that decides u_j.
+    # For every local upper bound u, the points that define it: row j is the one that determines u_j.
     upper = origin[None].copy()
     defining = np.full((1, objectives, objectives), -np.inf)
     defining[0, np.arange(objectives), np.arange(objectives)] = origin
@@ -54,11 +55,11 @@ def boxes(points: Floats, reference: Floats) -> tuple[Floats, Floats]:
 
 
 def expected_improvement(mean: Floats, std: Floats, front: Floats, reference: Floats) -> Floats:
-    """Expected growth of the hypervolume ``(n,)`` by one point each, of independent normal coordinates.
+    """Return the expected growth of the hypervolume ``(n,)`` by each single point with independent normal coordinates.
 
     Args:
         mean: ``(n, objectives)``, high is good.
-        std: ``(n, objectives)`` standard deviations; 0 for what is known.
+        std: ``(n, objectives)`` standard deviations; 0 for known values.
         front: ``(m, objectives)`` points found so far.
         reference: ``(objectives,)``.
     """
@@ -75,7 +76,7 @@ def expected_improvement(mean: Floats, std: Floats, front: Floats, reference: Fl
 
 
 def _above(mean: Floats, std: Floats, levels: Floats) -> Floats:
-    """E[max(y - level, 0)] ``(n, levels)`` of normal y."""
+    """Return E[max(y - level, 0)] ``(n, levels)`` for normal y."""
     from scipy.special import ndtr
 
     distance = mean[:, None] - levels

@@ -1,13 +1,14 @@
-"""The ledger of a search: an append-only file of everything that was scored, asked and evaluated, and at what cost.
+"""The ledger of a search: an append-only file of all scores, proposals and evaluations, with their costs.
 
-One line of JSON for each: the head (what is searched, by what), the budget, what a scorer was asked, each proposal
-whose equal had been evaluated, each evaluation, and why the search ended. A search that goes on reads its own lines
-instead of scoring and evaluating again, so that it takes the way of a search that was never stopped. Where lines end,
-whatever they say, makes no difference: a ledger may be cut after any of them.
+It has one line of JSON for the head (the problem and the searcher), the budget, each request to a scorer, each proposal
+that equals an evaluated architecture, each evaluation, and the reason for the end of the search. A resumed search reads
+these lines instead of scoring and evaluating again, and therefore proceeds like a search that was never interrupted. A
+ledger may be truncated after any line.
 
-Two files beside the ledger can be lost without harm but to time. ``.state`` keeps what the searcher remembers, so that
-it need not go all the way again step by step. ``.ahead`` keeps evaluations that ended before an earlier one of their
-batch: they enter the ledger in the order in which they were asked for. ``.lock`` is held while a search writes.
+Two files next to the ledger can be lost at the cost of time only. ``.state`` contains the searcher's state, so that a
+resumed search need not repeat every step. ``.ahead`` contains evaluations that ended before an earlier one of their
+batch, because the ledger contains evaluations in the order of their proposals. ``.lock`` is locked while a search
+writes.
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ from zcbench.search._lines import Lines, Row, damaged, digest_of, encoded, first
 from zcbench.search._shapes import checked
 
 _ADVICE = "choose another place for the ledger"
-_FULL = "what it holds is kept: make room and start the same search again to go on"
+_FULL = "its content is kept: make room and start the same search again to resume it"
 _BEGIN = b'{"kind":"search",'
 #: version of the lines
 FORMAT = 1
-#: what names an event; a line with other values means that the search took another way
+#: fields that identify an event; other values in a line mean that the search proceeded differently
 _NAMES = {
     "budget": (),
     "scored": ("scorer", "architectures"),
@@ -40,28 +41,29 @@ _NAMES = {
     "evaluated": ("architecture", "epochs"),
     "ended": (),
 }
-#: lines that somebody has paid for
+#: lines whose computation has a cost
 _PAID = ("scored", "evaluated")
 
 
 class Ledger:
-    """Lines of one search, in a file or in memory alone.
+    """Lines of one search, in a file or only in memory.
 
     Args:
-        path: the file; None keeps nothing. Its folder is made.
-        head: what is searched and how; a file with another head is refused.
-        durable: whether each paid line outlasts a power cut; without it, it outlasts the death of the process alone.
+        path: the file; None for memory only. Its folder is created.
+        head: description of the search; a file with another head is refused.
+        durable: whether each line with a cost survives a power failure; otherwise it survives only the end of the
+            process.
 
     Raises:
-        InvalidInputError: the file is no ledger, or that of another search; the message says what differs.
-        StoreError: it cannot be written, or another search holds it.
+        InvalidInputError: the file is not a ledger, or that of another search; the message says what differs.
+        StoreError: it cannot be written, or another search is writing it.
     """
 
     def __init__(self, path: str | os.PathLike[str] | None, head: Mapping[str, Any], *, durable: bool = True) -> None:
         self._durable = durable
         self.path = None if path is None else Path(rules.path("the ledger", path))
         self.head = json.loads(json.dumps(dict(head)))
-        #: lines so far, the head included, those included that are read back
+        #: number of lines so far, including the head and the lines of an earlier run
         self.lines = 0
         self._stack = ExitStack()
         self._known: Generator[tuple[bytes, Row]] | None = None
@@ -71,7 +73,7 @@ class Ledger:
         self._digest, self._bytes = hashlib.sha256(), 0
         if self.path is not None:
             try:
-                self._place = _resolved(self.path)  # the working folder may change
+                self._place = _resolved(self.path)  # the current folder may change
                 self._open(self._place)
             except BaseException:
                 self.close()
@@ -83,19 +85,19 @@ class Ledger:
     def _open(self, path: Path) -> None:
         try:
             there = path.exists()
-        except OSError as error:  # of a name that is too long, or a folder that nobody may read
+        except OSError as error:  # a name that is too long, or a folder without read permission
             raise cannot_write(path, error, _ADVICE) from None
         if there and not path.is_file():
-            what = "a folder" if path.is_dir() else "no file"
+            what = "a folder" if path.is_dir() else "not a file"
             raise InvalidInputError(f"{self.path} is {what}: give a file for the ledger.")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise cannot_write(path, error, _ADVICE) from None
-        busy = f"another search writes {self.path}: wait for it, or choose another ledger."
+        busy = f"another search is writing {self.path}: wait for it, or choose another ledger."
         self._stack.enter_context(locked(_beside(path, "lock"), _ADVICE, busy=busy))
         try:
-            first = self._checked_head(path)  # before anything is written: the file may be another's
+            first = self._checked_head(path)  # before anything is written, because the file may be another's
         except OSError as error:
             raise cannot_write(path, error, _ADVICE) from None
         self._file = Lines(path, _FULL)
@@ -103,7 +105,7 @@ class Ledger:
         head = encoded({"kind": "search", "format": FORMAT, **self.head})
         if first is None:
             self._file.clear()
-            for name in ("state", "ahead"):  # of a ledger that was removed
+            for name in ("state", "ahead"):  # files of a ledger that was removed
                 with suppress(OSError):
                     _beside(path, name).unlink(missing_ok=True)
             self._file.append(head, durable=False)
@@ -115,7 +117,7 @@ class Ledger:
         self._take()
 
     def _checked_head(self, path: Path) -> Row | None:
-        """The first line; None where there is none yet."""
+        """Return the first line; None if there is none yet."""
         if not path.exists():
             return None
         try:
@@ -130,7 +132,7 @@ class Ledger:
             if found.get(name) != wanted.get(name):
                 raise InvalidInputError(
                     f"{self.path} is the ledger of another search: its {name} is {_shown(found.get(name))}, not "
-                    f"{_shown(wanted.get(name))}. Go on with the same search, or choose another ledger."
+                    f"{_shown(wanted.get(name))}. Continue with the same search, or choose another ledger."
                 )
         return first
 
@@ -138,15 +140,15 @@ class Ledger:
 
     @property
     def reading(self) -> bool:
-        """Whether there are lines of an earlier run that were not taken yet."""
+        """Whether there are lines of an earlier run that have not been read yet."""
         return self._next is not None
 
     def peek(self, kind: str) -> Row | None:
-        """The next line of an earlier run if it is of that kind; it is not taken."""
+        """Return the next line of an earlier run if it is of this kind, without consuming it."""
         return self._next[1] if self._next is not None and self._next[1].get("kind") == kind else None
 
     def _take(self) -> Row:
-        assert self._next is not None and self._known is not None  # there is a line
+        assert self._next is not None and self._known is not None  # the caller has checked
         line, row = self._next
         self._next = next(self._known, None)
         self._counts(line)
@@ -154,7 +156,7 @@ class Ledger:
         return row
 
     def _has(self, row: Row) -> None:
-        """What has a line need not be kept beside the ledger."""
+        """Remove an evaluation that has a line from the file next to the ledger."""
         if self._ahead is not None and self._ahead.rows and row.get("kind") == "evaluated":
             self._ahead.drop(row)
 
@@ -164,10 +166,10 @@ class Ledger:
         self.lines += 1
 
     def known(self, kind: str, **names: Any) -> Row | None:
-        """The next line of an earlier run; None if there is none.
+        """Return the next line of an earlier run; None if there is none.
 
         Raises:
-            InvalidInputError: it tells of something else: the search did not take the same way.
+            InvalidInputError: the line describes something else: the search proceeded differently.
         """
         if self._next is None:
             return None
@@ -178,22 +180,22 @@ class Ledger:
         return self._take()
 
     def _other_way(self, comes_to: str) -> InvalidInputError:
-        assert self._next is not None  # there is a line
+        assert self._next is not None  # the caller has checked
         row = self._next[1]
         tells = f"{row.get('kind')} {row.get('architecture', '')}".strip()
         return InvalidInputError(
-            f"line {self.lines + 1} of {self.path} tells of {_shown(tells)}, where this search comes to "
-            f"{_shown(comes_to)}: searcher, scorer or data were changed. Choose another ledger."
+            f"line {self.lines + 1} of {self.path} contains {_shown(tells)}, but this search is at "
+            f"{_shown(comes_to)}: searcher, scorer or data have changed. Choose another ledger."
         )
 
     def damaged(self, why: str) -> ZcbenchError:
-        """What is raised where the line that was taken last cannot be what a search wrote: why, a clause."""
+        """Return the error for a last line that a search cannot have written; ``why`` is a clause."""
         if self.path is None:
             return InvalidInputError(f"an evaluation cannot be used: {why}.")
         return damaged(self.path, self.lines, why)
 
     def finished(self) -> None:
-        """Say that the search has ended.
+        """Check at the end of the search that the ledger has ended, too.
 
         Raises:
             InvalidInputError: there are further lines of an earlier run.
@@ -202,14 +204,14 @@ class Ledger:
             raise self._other_way("an end")
 
     def append(self, kind: str, **content: Any) -> Row:
-        """Write a line, or find that an earlier run wrote it.
+        """Write a line, or find it among the lines of an earlier run.
 
         Returns:
             The line: the earlier one if there is one.
 
         Raises:
             StoreError: it cannot be written; all earlier lines are kept.
-            InvalidInputError: the earlier run's next line tells of something else.
+            InvalidInputError: the earlier run's next line describes something else.
         """
         if (row := self.known(kind, **{name: content[name] for name in _NAMES[kind]})) is not None:
             return row
@@ -226,21 +228,21 @@ class Ledger:
     # -- evaluations that ended before an earlier one ------------------------------------------------
 
     def set_aside(self, **content: Any) -> None:
-        """Keep the content of a line "evaluated" that is not yet to be written."""
+        """Keep the content of an "evaluated" line that cannot be written yet."""
         if self._ahead is not None:
             self._ahead.add(content)
 
     def aside(self, **names: Any) -> Row | None:
-        """What was set aside under these names, here or by an earlier run; None if nothing was."""
+        """Return the evaluation that was kept under these names, also by an earlier run; None if there is none."""
         return None if self._ahead is None else self._ahead.rows.get(_Ahead.name(names))
 
-    # -- the state beside it -----------------------------------------------------------------------
+    # -- the state in a file next to it ------------------------------------------------------------
 
     def save_state(self, state: Mapping[str, Any]) -> None:
-        """Keep a state that stands for all lines so far; the ledger alone tells as much, more slowly.
+        """Save the state after all lines so far; the ledger alone contains the same information.
 
         Raises:
-            TypeError, ValueError: it is nothing that JSON takes.
+            TypeError, ValueError: the state is not JSON-compatible.
         """
         if self.path is None or self.reading:
             return
@@ -251,9 +253,9 @@ class Ledger:
             write_text(path, f"{_text_digest(text)}\n{text}\n", _ADVICE)
 
     def skip_to_state(self) -> tuple[dict[str, Any], Iterator[Row]] | None:
-        """The state that was kept, and the lines that it stands for; None if there is none of this ledger.
+        """Return the saved state and the lines before it; None if there is none for this ledger.
 
-        The lines have to be taken, all of them, before anything else is done.
+        All of these lines have to be consumed before anything else is done.
         """
         if self.path is None or self._next is None:
             return None
@@ -274,7 +276,7 @@ class Ledger:
             yield self._take()
 
     def close(self) -> None:
-        """Close the file, and let others have it."""
+        """Close the file and release its lock."""
         self._stack.close()
         self._file = None
 
@@ -286,12 +288,12 @@ class Ledger:
 
 
 class _Ahead:
-    """The file of evaluations that ended early; it is made with its first line.
+    """The file of evaluations that ended early; it is created with its first line.
 
     Args:
         path: the file.
-        head: digest of the head of the ledger that it belongs to.
-        durable: whether each line outlasts a power cut.
+        head: digest of the head of its ledger.
+        durable: whether each line survives a power failure.
     """
 
     def __init__(self, path: Path, head: str, durable: bool) -> None:
@@ -317,11 +319,11 @@ class _Ahead:
 
     @staticmethod
     def name(row: Mapping[str, Any]) -> str:
-        """What an evaluation is known by."""
+        """Return the name that identifies an evaluation."""
         return json.dumps([row["architecture"], row["epochs"]])
 
     def add(self, row: Row) -> None:
-        """Write an evaluation down."""
+        """Write an evaluation."""
         if self._file is None:
             self._file = Lines(self._path, _FULL)
             if not self.rows:
@@ -331,7 +333,7 @@ class _Ahead:
         self.rows[self.name(row)] = row
 
     def drop(self, row: Row) -> None:
-        """Forget an evaluation; the file goes with the last one."""
+        """Remove an evaluation; the file is deleted with the last one."""
         if self.rows.pop(self.name(row), None) is not None and not self.rows:
             self.close()
             with suppress(OSError):
@@ -345,10 +347,10 @@ class _Ahead:
 
 
 def read_ledger(path: str | os.PathLike[str]) -> tuple[Row, Iterator[Row]]:
-    """The head of a ledger and its lines.
+    """Return the head of a ledger and its lines.
 
     Raises:
-        InvalidInputError: there is no such file, or it is no ledger.
+        InvalidInputError: there is no such file, or it is not a ledger.
         DataCorruptError: a line is damaged.
     """
     path = Path(rules.path("the ledger", path))
@@ -357,7 +359,7 @@ def read_ledger(path: str | os.PathLike[str]) -> tuple[Row, Iterator[Row]]:
     except OSError:  # a name that is too long
         there = False
     if not there:
-        raise InvalidInputError(f"{path} is no file: give the ledger of a search.")
+        raise InvalidInputError(f"{path} is not a file: give the ledger of a search.")
     try:
         head = first_row(path, _BEGIN)
     except (ValueError, RecursionError, OSError):
@@ -374,11 +376,11 @@ def _beside(path: Path, name: str) -> Path:
 
 
 def _resolved(path: Path) -> Path:
-    """The file itself, also behind a link that leads to no file yet."""
+    """Return the file itself, also for a link to a file that does not exist yet."""
     try:
         return path.resolve()
-    except (OSError, RuntimeError):  # links in a circle
-        raise InvalidInputError(f"{path} cannot be followed to a file: give another file for the ledger.") from None
+    except (OSError, RuntimeError):  # circular links
+        raise InvalidInputError(f"{path} is a circular link: give another file for the ledger.") from None
 
 
 def _text_digest(text: str) -> str:

@@ -1,4 +1,4 @@
-"""A file of lines of JSON that one process appends to: each line is there whole or not at all."""
+"""A file of JSON lines to which one process appends; each line is either complete or absent."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from zcbench.errors import DataCorruptError, StoreError, ZcbenchError
 
 Row: TypeAlias = dict[str, Any]
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
-#: bytes that are read at once
+#: number of bytes read at once
 _BLOCK = 1 << 16
-#: no line that says what a file is has more bytes
+#: largest number of bytes of a first line
 _LONGEST_HEAD = 1 << 20
 
 
 class Lines:
-    """Appends lines to a file; what a killed process left of its last line is cut off.
+    """Appends lines to a file, after removing an incomplete last line of a killed process.
 
     Args:
-        path: the file; it is made if there is none.
-        advice: what to do where there is no room for a line, a sentence without a capital.
+        path: the file; it is created if there is none.
+        advice: what to do if there is no room for a line, a sentence without a capital.
 
     Raises:
         StoreError: it cannot be opened for writing.
@@ -51,10 +51,11 @@ class Lines:
 
         Args:
             line: its bytes.
-            durable: whether to wait until it would outlast a power cut.
+            durable: whether to wait until it would survive a power failure.
 
         Raises:
-            StoreError: there is no room; nothing of the line stays. Or another program removed or changed the file.
+            StoreError: there is no room and nothing of the line remains, or another program removed or changed the
+                file.
         """
         try:
             self._check_own()
@@ -62,23 +63,23 @@ class Lines:
             while rest:
                 rest = rest[os.write(self._descriptor, rest) :]
             if durable:
-                os.fsync(self._descriptor)  # some file systems find only now that there is no room
+                os.fsync(self._descriptor)  # some file systems detect only now that there is no room
         except OSError as error:
             if isinstance(error, ZcbenchError):
                 raise
-            with suppress(OSError):  # where this fails too, the next one that opens the file cuts it off
+            with suppress(OSError):  # if this fails, too, the next process that opens the file truncates it
                 os.ftruncate(self._descriptor, self._size)
             raise cannot_write(self.path, error, self._advice, or_room=False) from None
         self._size += len(line)
 
     def _check_own(self) -> None:
-        """StoreError if the file is no longer what this process wrote: what is appended to it would be lost."""
+        """Raise StoreError if the file has been changed by another process, because appended lines would be lost."""
         found = os.fstat(self._descriptor)
         gone = self._linked and not found.st_nlink
         if gone or found.st_size != self._size:
             what = "was removed" if gone else "was changed by another program"
             raise StoreError(
-                f"{self.path} {what} while it was written: keep others from it, and start the search again."
+                f"{self.path} {what} while it was written: let no other program write to it, and restart the search."
             )
 
     def clear(self) -> None:
@@ -94,16 +95,16 @@ class Lines:
 
 
 def encoded(row: Mapping[str, Any]) -> bytes:
-    """A line."""
+    """Encode a line."""
     return json.dumps(row, allow_nan=False, separators=(",", ":")).encode() + b"\n"
 
 
 def rows_of(path: Path, check: Callable[[Row], None] | None = None) -> Generator[tuple[bytes, Row]]:
-    """Lines and what they say, one after the other; a last line without an end is left out.
+    """Yield lines and their parsed content; an incomplete last line is ignored.
 
     Args:
         path: the file.
-        check: raises ValueError, a clause, where a line holds something else than it has to.
+        check: raises ValueError with a clause if the content of a line is not valid.
 
     Raises:
         DataCorruptError: a line is damaged.
@@ -129,25 +130,25 @@ def rows_of(path: Path, check: Callable[[Row], None] | None = None) -> Generator
 
 
 def damaged(path: Path, number: int, why: str = "") -> DataCorruptError:
-    """What is raised where a line cannot be what a search wrote.
+    """Return the error for a line that a search cannot have written.
 
     Args:
         path: the file.
-        number: of the line, from 1 on.
-        why: what is wrong with it, a clause; "" where nothing can be read.
+        number: number of the line, from 1.
+        why: what is wrong with it, a clause; "" if it cannot be read at all.
     """
     reason = f" ({why})" if why else ""
     return DataCorruptError(
-        f"line {number} of {path} is damaged{reason}: remove it and all that follow, and start the search again."
+        f"line {number} of {path} is damaged{reason}: remove it and all lines after it, and start the search again."
     )
 
 
 def first_row(path: Path, begin: bytes) -> Row | None:
-    """What the first line of a file says; None for a file that is empty, or whose first line a killed process wrote.
+    """Return the content of a file's first line; None if the file is empty or the first line is incomplete.
 
     Args:
         path: the file.
-        begin: how the first line begins.
+        begin: the beginning of the first line.
 
     Raises:
         ValueError: it is another kind of file.
@@ -165,7 +166,7 @@ def first_row(path: Path, begin: bytes) -> Row | None:
 
 
 def digest_of(path: Path, size: int) -> str:
-    """Digest of the first bytes of a file; "" if it has fewer."""
+    """Return the digest of the first bytes of a file; "" if it has fewer."""
     found = hashlib.sha256()
     with path.open("rb") as file:
         while size and (block := file.read(min(size, _BLOCK))):
@@ -175,7 +176,7 @@ def digest_of(path: Path, size: int) -> str:
 
 
 def _drop_torn_line(path: Path) -> None:
-    """Cut off what a killed process left of its last line."""
+    """Remove an incomplete last line of a killed process."""
     with path.open("rb+") as file:
         size = end = file.seek(0, os.SEEK_END)
         while end:

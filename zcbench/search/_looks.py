@@ -1,4 +1,4 @@
-"""Looks at trainings between rungs: those whose forecast cannot beat the best whole one are left."""
+"""Checks of trainings between rungs: trainings whose forecast cannot beat the best full one are stopped."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from zcbench.search._problem import Problem
 
 
 class Looks:
-    """Where trainings are looked at on their way to a rung, and which of them go on.
+    """Checks of trainings on their way to a rung, which decide whether they continue.
 
     Args:
-        problem: of the search.
-        threshold: a training is left when its probability of ending better than the best whole one is below it; 0 for
-            no looks and no forecasts.
-        predictor: of learning curves.
-        every: epochs between two looks.
+        problem: problem of the search.
+        threshold: a training stops if its probability of ending better than the best full one is below this; 0 for no
+            checks and no forecasts.
+        predictor: name of a learning-curve predictor.
+        every: epochs between two checks.
 
     Raises:
         UnknownNameError: there is no such predictor.
@@ -31,9 +31,9 @@ class Looks:
         self._outlook = Outlook(problem, predictor) if threshold > 0 else None
 
     def on_the_way(self, network: str, epochs: int | None) -> int | None:
-        """Epochs of the next look at a network that is to be trained for ``epochs``; None for all of them.
+        """Return the epochs of the next check of a network that is to be trained for ``epochs``; None for all of them.
 
-        Where each number of epochs is a training of its own there are no looks on the way.
+        If each number of epochs is a separate training, there are no checks.
         """
         whole = self.problem.epochs or 1
         if self._outlook is None or self.problem.levels:
@@ -42,7 +42,7 @@ class Looks:
         return epochs if following >= (epochs or whole) else following
 
     def hopeful(self, networks: Sequence[str]) -> set[str]:
-        """Those that are worth going on with."""
+        """Return the networks whose training is worth continuing."""
         if self._outlook is None or not networks:
             return set(networks)
         return {name for name, chance in self._outlook.chances(networks).items() if chance >= self.threshold}

@@ -1,4 +1,4 @@
-"""``zcbench.search``: ask, score, evaluate, tell, and write everything down."""
+"""The loop of ``zcbench.search``: ask, score, evaluate, tell, and record everything in the ledger."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ class Loop:
 
     Args:
         make: from a function that meters scorers to the search.
-        evaluator: what evaluates.
-        objectives: what is searched for.
-        ledger: what is written down.
-        batch: proposals that are asked for at once. What a search finds depends on it.
-        budget: what may be spent now, where the ledger began with another one; default the problem's.
-        notes: sentences that whoever reads the result has to know.
-        before: called once, before anything is asked.
+        evaluator: the evaluator.
+        objectives: the objectives.
+        ledger: the ledger.
+        batch: number of proposals requested at once. The result of a search depends on it.
+        budget: the current budget, if the ledger began with another one; default the problem's.
+        notes: sentences that a reader of the result needs to know.
+        before: called once, before the first proposals are requested.
         progress: called after every batch with the clock and the number of proposals.
     """
 
@@ -63,22 +63,22 @@ class Loop:
         self.clock = Clock(simulated=evaluator.simulated)
         self.notes, self._before, self._progress = tuple(notes), before, progress
         self._meters: dict[str, Metered] = {}
-        self._unclaimed: dict[str, list[Row]] = {}  # scores of an earlier run whose scorer was not asked for yet
+        self._unclaimed: dict[str, list[Row]] = {}  # scores of an earlier run whose scorer has not been used yet
         self.search = make(self._metered)
         self.trace = Answered(objective.name for objective in self.objectives)
         self._wanted = budget or self.search.problem.budget
-        self._agreed = False  # whether the ledger tells of a budget
+        self._agreed = False  # whether the ledger contains a budget
         self._spent = False  # whether it was the budget that ended the search
-        self._thought = 0.0  # seconds that no line tells of yet
-        self._pending: deque[Proposal] = deque()  # asked for, and not yet told of
+        self._thought = 0.0  # seconds that are not in the ledger yet
+        self._pending: deque[Proposal] = deque()  # proposals without a result
         self._late: Row | None = None  # the evaluation of the first of these, which ended after the budget's seconds
         self._epochs = Epochs(evaluator, self.search.problem.history)
         self._failures = Failures(ledger.path)
         self._saving = Pace()
-        self._stateless = ""  # why no state is kept
+        self._stateless = ""  # why no state is saved
 
     def _metered(self, scorer: Scorer) -> Scorer:
-        """A scorer that is paid for; one for each name, which remembers."""
+        """Return a metered scorer; there is one for each name, which caches scores."""
         if (name := written_as(scorer)) not in self._meters:
             self._meters[name] = Metered(scorer, self.ledger, self.clock)
             for row in self._unclaimed.pop(name, []):
@@ -89,8 +89,9 @@ class Loop:
         """Search until the budget is spent or nothing is left.
 
         Raises:
-            InvalidInputError: no evaluation gives a number; or the ledger tells of another way.
-            StoreError: the ledger cannot be written; what it holds is kept.
+            InvalidInputError: no evaluation returns a number, or the ledger belongs to a search that proceeded
+                differently.
+            StoreError: the ledger cannot be written; its content is kept.
         """
         with users_signals():
             try:
@@ -115,7 +116,7 @@ class Loop:
     # -- the budget ----------------------------------------------------------------------------------
 
     def _agree(self) -> None:
-        """Take the budget that the ledger tells of here, or write down that it is another one now."""
+        """Read the budget from the ledger at this point, or record the new one."""
         problem = self.search.problem
         if self.search.ended and not self._spent:
             return
@@ -133,7 +134,7 @@ class Loop:
             self.search.ended, self._spent = "", False
 
     def _check_wanted(self) -> None:
-        """InvalidInputError if the ledger holds more than the budget that is wanted now."""
+        """Raise InvalidInputError if the ledger contains more than the current budget."""
         wanted = self._wanted
         pending = len(self._pending) if self.evaluator.epochs is None else 0
         evaluations = math.ceil(self.clock.evaluations) + pending
@@ -144,12 +145,12 @@ class Loop:
         ):
             if most is not None and spent > most:
                 raise InvalidInputError(
-                    f"{self.ledger.path} holds {what}, more than the budget of {wanted}: give a larger budget, or "
+                    f"{self.ledger.path} contains {what}, more than the budget of {wanted}: give a larger budget, or "
                     "choose another ledger."
                 )
 
     def _left(self) -> int:
-        """How many proposals the budget allows at once; 0 ends the search."""
+        """Return how many proposals the budget allows at once; 0 ends the search."""
         budget, left = self.search.problem.budget, self.batch
         if budget.evaluations is not None:
             left = min(left, self._networks_left(budget.evaluations))
@@ -167,7 +168,7 @@ class Loop:
         self._spent = True
 
     def _too_late(self, row: Row) -> bool:
-        """Whether an evaluation would end after the budget's seconds, or takes more epochs than are left."""
+        """Return whether an evaluation would end after the budget's seconds, or needs more epochs than are left."""
         budget = self.search.problem.budget
         further = 0 if self._epochs.whole is None else self._epochs.paid(self._key_of(row), row["epochs"])
         late = self._epochs.exceed(budget.evaluations, further)
@@ -207,7 +208,7 @@ class Loop:
         for answer in self.search.equal:
             self.ledger.append("equal", architecture=answer.architecture.key, epochs=answer.proposal.epochs)
         for scorer in self.search.problem.scored if self._pending else ():
-            scorer.score([proposal.architecture for proposal in self._pending])  # before what evaluations cost
+            scorer.score([proposal.architecture for proposal in self._pending])  # before evaluations are charged
 
     @contextmanager
     def _thinking(self) -> Iterator[None]:
@@ -216,7 +217,7 @@ class Loop:
         self._thought += max(0.0, time.perf_counter() - began - (self.clock.aside - aside))
 
     def _rows(self) -> Generator[Row]:
-        """The lines of what is pending, in order, each as soon as it is there."""
+        """Yield the lines of the pending proposals in order, each as soon as it is available."""
         proposals = list(self._pending)
         place = 0
         if self._late is not None:
@@ -227,7 +228,7 @@ class Loop:
             known = self.ledger.known("evaluated", **_names(proposals[place]))
             if known is None:
                 break
-            self.search.problem.domain.take_seconds()  # the line tells of them
+            self.search.problem.domain.take_seconds()  # the line contains them
             if not self.clock.simulated:
                 self._thought = 0.0
             yield known
@@ -249,7 +250,7 @@ class Loop:
                 place += 1
 
     def _evaluated(self, proposals: Sequence[Proposal], left: Sequence[int]) -> Generator[tuple[int, Row]]:
-        """Positions and lines of what has to be evaluated, each as soon as it is there."""
+        """Yield positions and lines of the proposals to evaluate, each as soon as it is available."""
         found: Evaluation
         with closing(self.evaluator.each([proposals[number] for number in left])) as each:
             for number, found in each:
@@ -265,7 +266,7 @@ class Loop:
                 yield left[number], row
 
     def _paid(self, row: Row) -> Row:
-        """Write an evaluation down, and what the searcher thought before it."""
+        """Record an evaluation, with the searcher's computing time before it."""
         seconds = {**row["seconds"], **self.search.problem.domain.take_seconds()}
         if not self.clock.simulated:
             seconds = {**seconds, "thinking": self._thought}
@@ -273,14 +274,14 @@ class Loop:
         return self.ledger.append("evaluated", **{**row, "seconds": seconds})
 
     def _counted(self, proposal: Proposal, row: Row, counted: set[str]) -> Answer:
-        """The answer that a line gives, which is paid for."""
+        """Return the answer in a line, and charge its cost."""
         values = {name: math.nan if value is None else float(value) for name, value in row["values"].items()}
         reasons = [row["detail"]] if row["detail"] else []
         scored = {scorer.label for scorer in self.search.problem.scored}
         if lacking := [o.name for o in self.objectives if o.name not in values and o.name not in scored]:
             raise self.ledger.damaged(f"it has no value of {lacking[0]}")
         for scorer in self.search.problem.scored:
-            found = scorer.score([proposal.architecture])  # remembered
+            found = scorer.score([proposal.architecture])  # from the cache
             values[scorer.label] = float(found.values[0])
             reasons += [f"{scorer.label}: {why}" for why in found.reasons.values()]
         self.clock.spend(row["seconds"])
@@ -300,7 +301,7 @@ class Loop:
         if status is Status.OK and not all(math.isfinite(values[name]) for name in evaluated):
             status = Status.NON_FINITE
         if not self.clock.simulated:  # a table may have gaps
-            # Of what evaluates: a scorer without a score of some is no failure of it.
+            # Only the evaluator's failures count: a scorer without a score for some architectures is not one.
             ended = self._failures.take(status is Status.OK, row["detail"] or str(status), self.ledger.lines)
             self.search.ended = ended or self.search.ended
         if status is Status.OK and not all(map(math.isfinite, good)):
@@ -308,14 +309,14 @@ class Loop:
         return Answer(proposal, good, status, " ".join(reasons))
 
     def _ask_for_names(self, values: Mapping[str, float]) -> None:
-        """InvalidInputError where the first evaluation gives numbers by name, and nobody said which one is wanted."""
+        """Raise InvalidInputError because the first evaluation returns several names and no objective is specified."""
         names = [name for name in values if name != "value"]
         raise InvalidInputError(
-            f"evaluate gives {', '.join(names[:10])} and no 'value': say what is searched for, "
-            f"objectives={names[0]!r} in Python or  --objective {names[0]}  on the command line, with another ledger."
+            f"evaluate returns {', '.join(names[:10])} and no 'value': choose the objective with "
+            f"objectives={names[0]!r} in Python or  --objective {names[0]}  on the command line, with a new ledger."
         )
 
-    # -- ends, and beginnings after them ---------------------------------------------------------------
+    # -- the end of a search, and resuming it ---------------------------------------------------------
 
     def _end(self) -> None:
         known = self.ledger.reading
@@ -338,12 +339,12 @@ class Loop:
                     self.ledger.save_state(state)
                 except (TypeError, ValueError, RecursionError) as error:
                     self._stateless = (
-                        f"The state of {self.search.searcher!r} cannot be kept ({first_line(error)}): a search that "
-                        "goes on takes the whole way again."
+                        f"The state of {self.search.searcher!r} cannot be saved ({first_line(error)}): a resumed "
+                        "search repeats every step from the ledger."
                     )
 
     def _restore(self, state: Mapping[str, Any], rows: Iterable[Row]) -> None:
-        """Take what earlier lines tell, and the state that stands for them."""
+        """Read the earlier lines, and restore the state after them."""
         late: Row | None = None
         for row in rows:
             kind = row["kind"]
@@ -397,16 +398,16 @@ class Loop:
     def _all_notes(self) -> tuple[str, ...]:
         kept = [self._stateless] if self._stateless else []
         further = (*self.clock.notes(), *self.search.problem.domain.notes(), *kept)
-        notes = (*self.notes, *self.evaluator.notes, *self.trace.notes, *further)
+        notes = (*self.notes, *self.evaluator.notes, *self.trace.notes, *further, *self._failures.notes())
         return tuple(dict.fromkeys(notes))
 
 
 def began_with(ledger: Ledger, budget: Budget) -> Budget:
-    """The budget that a ledger began with, and that its search has to begin with again; else the one given."""
+    """Return the budget with which a ledger began, because its search must begin with it again; else ``budget``."""
     row = ledger.peek("budget")
     return budget if row is None else Budget(**row["budget"])
 
 
 def _names(proposal: Proposal) -> Row:
-    """What identifies the line of an evaluation."""
+    """Return the fields that identify the line of an evaluation."""
     return {"architecture": proposal.architecture.key, "epochs": proposal.epochs}

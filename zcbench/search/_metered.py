@@ -1,4 +1,4 @@
-"""Scores that are written down, paid for once, and remembered."""
+"""Scorers whose scores are recorded, charged once, and cached."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from zcbench.search._ledger import Ledger
 from zcbench.search._lines import Row
 from zcbench.types import Architecture
 
-#: architectures without a single score after which a scorer is given up
+#: architectures without a single score after which a scorer is rejected
 TRIED = 10
-#: different reasons that are remembered
+#: largest number of cached reasons
 _REASONS = 1_000
 
 
 class Metered(Scorer):
-    """A scorer whose scores are written down and paid for; no architecture is paid for twice.
+    """A scorer whose scores are recorded and charged; each architecture is charged only once.
 
-    A score is remembered in about a hundred bytes. What depends on the set that is scored is never remembered.
+    A cached score takes about a hundred bytes. Scores that depend on the set of scored architectures are not cached.
 
     Args:
-        scorer: what scores; it is made of no others.
-        ledger: where scores go, and where those of an earlier run are read.
-        clock: what is charged.
+        scorer: the scorer; it is not composed of others.
+        ledger: where scores are recorded, and where those of an earlier run are read.
+        clock: the clock that is charged.
 
     Attributes:
-        name: what lines call it; see :func:`written_as`.
+        name: the scorer's name in the ledger; see :func:`written_as`.
     """
 
     def __init__(self, scorer: Scorer, ledger: Ledger, clock: Clock) -> None:
@@ -49,39 +49,39 @@ class Metered(Scorer):
 
     @property
     def of_sets(self) -> bool:  # type: ignore[override]
-        """As the scorer."""
+        """Like the scorer's."""
         return self._scorer.of_sets
 
     @property
     def timed(self) -> bool:  # type: ignore[override]
-        """As the scorer."""
+        """Like the scorer's."""
         return self._scorer.timed
 
     @property
     def identifier(self) -> str:
-        """As the scorer's."""
+        """Like the scorer's."""
         return self._scorer.identifier
 
     @property
     def truth(self) -> tuple[str, ...]:
-        """As the scorer's."""
+        """Like the scorer's."""
         return self._scorer.truth
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """As the scorer's."""
+        """Like the scorer's."""
         return self._scorer.columns
 
     def measured(self, architecture: Architecture) -> Architecture:
-        """As the scorer."""
+        """Return the scorer's result."""
         return self._scorer.measured(architecture)
 
     def score(self, architectures: Sequence[Architecture]) -> Scores:
-        """Score architectures ``(n,)``: what is remembered costs nothing, what an earlier run scored is read.
+        """Score architectures ``(n,)``; cached scores are free, and scores of an earlier run are read from the ledger.
 
         Raises:
-            InvalidInputError: the scorer had no score of any of the first :data:`TRIED` or more architectures.
-            StoreError: ledger or store cannot be written.
+            InvalidInputError: the scorer had no score for any of the first :data:`TRIED` or more architectures.
+            StoreError: the ledger or the store cannot be written.
         """
         began = time.perf_counter()
         try:
@@ -111,7 +111,7 @@ class Metered(Scorer):
         return Scores(values, seconds, reasons, stored=stored)
 
     def _paid(self, architectures: list[Architecture]) -> Scores:
-        """Scores that are written down, or read; they are charged."""
+        """Record scores or read them from the ledger, and charge them."""
         if not architectures:
             return Scores(np.zeros(0), np.zeros(0))
         keys = [one.key for one in architectures]
@@ -135,7 +135,7 @@ class Metered(Scorer):
         return Scores(read_numbers(row["values"]), read_numbers(row["seconds"]), _reasons(row), stored=stored)
 
     def remember(self, row: Row) -> None:
-        """Take a line of an earlier run, which was paid for."""
+        """Cache the scores of an earlier run's line, which was charged."""
         self._count(read_numbers(row["values"]), _reasons(row))
         if not self._scorer.of_sets and self.context is not None:
             space = self.context.space.name
@@ -149,19 +149,19 @@ class Metered(Scorer):
                 self._why[names[place]] = why
 
     def _count(self, values: Any, reasons: Mapping[int, str]) -> None:
-        """Give a scorer up that scores nothing, before anything is spent on what it was to choose."""
+        """Reject a scorer without any score, before budget is spent on architectures that it should have chosen."""
         self._asked += len(values)
         self._given += int(np.isfinite(values).sum())
         if not self._given and self._asked >= TRIED:
-            why = next(iter(reasons.values()), "it gave none")
+            why = next(iter(reasons.values()), "it returned none")
             raise InvalidInputError(
-                f"the scorer {self.label} has no score of any of {many(self._asked, 'architecture')}, so that it "
-                f"cannot help: {why}"
+                f"the scorer {self.label} has no score for any of {many(self._asked, 'architecture')} and cannot help "
+                f"the search: {why}"
             )
 
 
 def written_as(scorer: Scorer) -> str:
-    """What lines of a ledger call a scorer: what it says of one architecture among others is another score."""
+    """Return the name of a scorer in a ledger; scoring an architecture among others has another name."""
     return f"{scorer.label} among others" if isinstance(scorer, AmongOthers) else scorer.label
 
 
@@ -178,5 +178,5 @@ def _written(values: Any) -> list[float | None]:
 
 
 def read_numbers(values: Sequence[float | None]) -> Any:
-    """Numbers of a line ``(n,)``; nan where it has none."""
+    """Return the numbers of a line ``(n,)``; nan where it has none."""
     return np.array([math.nan if value is None else value for value in values], np.float64)

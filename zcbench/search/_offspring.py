@@ -1,4 +1,4 @@
-"""What evolution towards a front is made of: who survives, and who has children."""
+"""Parts of multi-objective evolution: selection of survivors and of parents."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from zcbench.types import Architecture
 
 Rows = NDArray[np.intp]
 
-#: children of one kind that are thrown away because they are known before another way is tried
+#: known children in a row that are discarded before architectures are drawn at random
 _TRIES = 50
 
 
 def ranked(good: Floats, enough: int | None = None) -> tuple[NDArray[np.int64], Floats]:
-    """Front ``(n,)`` and crowding within it ``(n,)`` of points ``(n, objectives)``, high is good; -1 and 0 for nan.
+    """Return front ``(n,)`` and crowding ``(n,)`` of points ``(n, objectives)``, high is good; -1 and 0 for nan.
 
     Args:
         good: points.
-        enough: points after which the crowding of further fronts is left at 0.
+        enough: number of points after which the crowding of further fronts stays 0.
     """
     ranks = pareto_ranks(good)
     crowding = np.zeros(len(good))
@@ -38,13 +38,13 @@ def ranked(good: Floats, enough: int | None = None) -> tuple[NDArray[np.int64], 
 
 
 def survivors(good: Floats, count: int) -> Rows:
-    """Rows of the ``count`` points that survive, best first: front by front, of the last the least crowded.
+    """Return the rows of the ``count`` surviving points, best first: by front, and by crowding in the last front.
 
-    Points without all numbers never survive. Of equally crowded points the earlier ones do.
+    Points without all numbers never survive. Of equally crowded points the earlier ones survive.
 
     Args:
         good: ``(n, objectives)``, high is good.
-        count: how many at most.
+        count: largest number of survivors.
 
     Source: K. Deb et al., NSGA-II, section III.C.
     """
@@ -58,10 +58,10 @@ class Offspring:
     """Children of a population: crowded binary tournaments, crossover and mutation within a domain.
 
     Args:
-        domain: where children may be.
+        domain: the allowed architectures.
         rng: random numbers.
         crossover: probability that a child has two parents.
-        mutation: probability that a child of two parents is changed; one of a single parent always is.
+        mutation: probability that a child of two parents is mutated; a child of a single parent always is.
     """
 
     def __init__(self, domain: Domain, rng: np.random.Generator, crossover: float, mutation: float) -> None:
@@ -70,13 +70,13 @@ class Offspring:
     def new(
         self, parents: Sequence[Architecture], good: Floats, count: int, seen: Container[str]
     ) -> dict[str, Architecture]:
-        """At most ``count`` children by key, new and different; random architectures where children are all known.
+        """Return at most ``count`` new and different children by key; random architectures if all children are known.
 
         Args:
             parents: ``(n,)`` the population.
             good: ``(n, objectives)``, high is good.
-            count: how many.
-            seen: keys of what is known.
+            count: number of children.
+            seen: keys of known architectures.
         """
         ranks, crowding = ranked(good)
         found: dict[str, Architecture] = {}
@@ -95,7 +95,7 @@ class Offspring:
         return found
 
     def _winner(self, ranks: NDArray[np.int64], crowding: Floats) -> int:
-        """The better of two drawn at random: of a lower front, of the same front the less crowded one."""
+        """Draw two and return the better one: that of the lower front, or in the same front the less crowded one."""
         a, b = self.rng.integers(len(ranks), size=2).tolist()
         better: int = a if (ranks[a], -crowding[a]) <= (ranks[b], -crowding[b]) else b
         return better
@@ -111,7 +111,7 @@ class Offspring:
 
 
 class Either:
-    """What is in one of two containers."""
+    """The union of containers."""
 
     def __init__(self, *containers: Container[str]) -> None:
         self._containers = containers

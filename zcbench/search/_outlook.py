@@ -1,4 +1,4 @@
-"""What forecasts of learning curves say of the trainings of one search: can they still beat the best whole one?"""
+"""Forecasts of the trainings of one search: the probability that each can still beat the best full training."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from zcbench.curves import Context, chances_of_beating, get_curve_predictor, pre
 from zcbench.errors import InvalidInputError
 from zcbench.search._problem import Problem
 
-#: values that a training has to have before it is forecast
+#: values that a training must have before it is forecast
 AFTER = 3
-#: how far values may go beyond those seen so far, as a share of their range
+#: how far values may exceed those observed so far, as a share of their range
 _ROOM = 0.5
-#: digits of probabilities: those beyond depend on which trainings were forecast together
+#: digits of probabilities; further digits depend on which trainings were forecast together
 _DIGITS = 5
 
 
 class Course:
-    """Values of a training so far, turned so that high is good, after which epochs, and its end.
+    """The values of a training so far, with signs such that high is good, their epochs, and its final value.
 
     Attributes:
-        values: without that of the whole training.
-        epochs: alike.
-        end: the value of the whole training; None while it has none.
+        values: without the value of the full training.
+        epochs: the epochs of these values.
+        end: the value of the full training; None if there is none yet.
     """
 
     def __init__(self) -> None:
@@ -35,17 +35,17 @@ class Course:
 
 
 class Outlook:
-    """Courses of trainings, read from the history, and their probabilities of ending better than the best whole one.
+    """Trainings, read from the history, and their probabilities of ending better than the best full one.
 
-    Forecasts need the range of the metric. Losses above 0 are measured against their first value; what is better when
-    it is higher lies in [0, 1] or [0, 100] where all values do; of others the range is that of all values so far, and
-    half as much beyond either end, as forecasts stay within it.
+    Forecasts need the range of the metric. Positive losses are divided by their first value. A metric that is better
+    when higher is assumed to lie in [0, 1] or [0, 100] if all values do. For other metrics, the range is that of all
+    values so far, extended by half of it at either end, because forecasts stay within the range.
 
     Args:
-        problem: of the search.
-        predictor: of learning curves; one that learns is fitted to the whole trainings so far.
-        after: values that a training has to have before it is forecast.
-        first: whole trainings that there have to be.
+        problem: problem of the search.
+        predictor: name of a learning-curve predictor; one that learns is fitted to the full trainings so far.
+        after: number of values that a training must have before it is forecast.
+        first: required number of full trainings.
 
     Raises:
         UnknownNameError: there is no such predictor.
@@ -56,13 +56,13 @@ class Outlook:
         self.courses: dict[str, Course] = {}
         self._forecaster = get_curve_predictor(predictor)
         self._whole: list[Course] = []
-        self._range = (np.inf, -np.inf)  # of all values, as they are
-        self._read = 0  # rows of the history that were read
+        self._range = (np.inf, -np.inf)  # of all values, with their original signs
+        self._read = 0  # number of rows of the history that were read
         self._known: dict[tuple[str, int], float] = {}  # probabilities, by network and number of values
-        self._of: object = None  # what these hold for
+        self._of: object = None  # the conditions under which these are valid
 
     def read(self) -> Iterator[tuple[str, Course, int | None]]:
-        """Take what was evaluated since: network, course, epochs; what failed is left out."""
+        """Yield new evaluations as (network, course, epochs); failed ones are skipped."""
         history = self.problem.history
         while self._read < len(history):
             row, self._read = self._read, self._read + 1
@@ -82,10 +82,10 @@ class Outlook:
             yield network, course, epochs
 
     def chances(self, networks: Iterable[str]) -> dict[str, float]:
-        """The probability of each training to end better than the best whole one; 1 where nothing can be said yet.
+        """Return each training's probability of ending better than the best full one; 1 if it is not known yet.
 
-        Nothing can be said without whole trainings or with few values, where all values so far are the same, and where
-        a predictor that learns has not enough whole trainings.
+        It is not known without full trainings or with few values, if all values so far are the same, and if a predictor
+        that learns does not have enough full trainings.
         """
         for _ in self.read():
             pass
@@ -121,7 +121,7 @@ class Outlook:
                 others.append(prepare(*points, whole, **settings).context)
             try:
                 self._forecaster.fit(others)
-            except InvalidInputError:  # it needs more of them
+            except InvalidInputError:  # it needs more full trainings
                 return [1.0] * len(courses)
         curves = [(np.array(one.epochs, np.float64), self._raw(np.array(one.values))) for one in courses]
         incumbent = float(self._raw(max(one.end for one in self._whole if one.end is not None)))
@@ -135,11 +135,11 @@ class Outlook:
         return self.problem.objectives[0].higher_is_better
 
     def _raw(self, good: Any) -> Any:
-        """Values as they were measured, from those that are turned so that high is good."""
+        """Return values with their original signs, from those with signs such that high is good."""
         return good if self._up else -good
 
     def _bounds(self) -> tuple[float, float] | None:
-        """The range of the metric; None where curves are scaled without one."""
+        """Return the range of the metric; None if curves are scaled without one."""
         low, high = self._range
         if (low >= 0 and high <= 1) if self._up else low > 0:
             return None

@@ -1,4 +1,4 @@
-"""What a searcher proposed and was not told of."""
+"""Proposals of a searcher without a result."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import Any
 
 
 class Outstanding:
-    """Keys of networks that were proposed, by the call of ``ask`` that proposed them.
+    """Keys of proposed networks, by the call of ``ask`` that proposed them.
 
-    An answer to one call says that what was proposed in it and before will not be answered any more, say because a
-    filter dropped it: it can be proposed again. Should one be answered yet, nothing is lost.
+    When proposals of one call have a result, the remaining ones of this call and of earlier calls are regarded as not
+    to be evaluated, for example because a filter rejected them, and can be proposed again. A later result of them is
+    still accepted.
     """
 
     def __init__(self) -> None:
@@ -24,19 +25,19 @@ class Outstanding:
         return key in self._calls
 
     def propose(self, keys: Iterable[str]) -> None:
-        """Take what one call of ``ask`` proposes."""
+        """Record the proposals of one call of ``ask``."""
         self._call += 1
         self._calls.update((key, self._call) for key in keys)
 
     def told(self, keys: Iterable[str]) -> None:
-        """Take what one call of ``tell`` answers."""
+        """Record the results of one call of ``tell``."""
         latest = max((self._calls.get(key, 0) for key in keys), default=0)
         self._calls = {key: call for key, call in self._calls.items() if call > latest}
 
     def state(self) -> dict[str, Any]:
-        """Everything, as JSON takes it."""
+        """Return the whole state, as JSON-compatible values."""
         return {"call": self._call, "calls": list(self._calls.items())}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Become what :meth:`state` described."""
+        """Restore the state from :meth:`state`."""
         self._call, self._calls = state["call"], dict(state["calls"])

@@ -1,26 +1,26 @@
-"""How often a search does what it need not do each time, such as keeping its state."""
+"""The pace of occasional work of a search, such as saving its state."""
 
 from __future__ import annotations
 
 import time
 
-#: seconds between two times at least
+#: least seconds between two times
 LEAST = 2.0
-#: how much longer the time between is than what it takes
+#: ratio of the time between to the time that the work takes
 SHARE = 50
 
 
 class Pace:
-    """When something is due again: after two seconds, or so that it takes a fiftieth of the time.
+    """Decides when work is due again: after two seconds at least, and so that it takes a fiftieth of the time at most.
 
-    What is done stands in a ``with`` statement of the object.
+    The work is done in a ``with`` statement of the object.
     """
 
     def __init__(self) -> None:
         self._next = time.monotonic() + LEAST
 
     def due(self) -> bool:
-        """Whether it is time."""
+        """Return whether the work is due."""
         return time.monotonic() >= self._next
 
     def __enter__(self) -> None:

@@ -1,4 +1,4 @@
-"""A space as parts that are chosen independently of one another: what sums over choices are taken over."""
+"""A space as parts that are chosen independently, over which sums are taken."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ Whole = NDArray[np.intp]
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """The parts of a space: every combination of one option for each is an architecture.
+    """The parts of a space: every combination of one option for each part is an architecture.
 
     Attributes:
         space: the space.
-        options: for each part, what can be chosen.
+        options: for each part, its options.
         read: from an architecture to the option of each part.
         write: from one option for each part to the architecture.
-        features: for each part, ``(options, numbers)`` of which the contributions of its options are sums; None where
-            every option has a contribution of its own.
+        features: for each part, ``(options, numbers)`` of which the contributions of its options are linear functions;
+            None if every option has a separate contribution.
     """
 
     space: SearchSpace
@@ -44,7 +44,7 @@ class Parts:
         return tuple({option: i for i, option in enumerate(options)} for options in self.options)
 
     def numbers(self, architectures: Iterable[Architecture]) -> Whole:
-        """The number of the option that each architecture takes, ``(architectures, parts)``."""
+        """Return the option numbers of each architecture ``(architectures, parts)``."""
         rows = [
             [numbers[option] for numbers, option in zip(self._numbers, self.read(one), strict=True)]
             for one in architectures
@@ -52,15 +52,15 @@ class Parts:
         return np.array(rows, np.intp).reshape(-1, len(self))
 
     def architecture(self, numbers: Iterable[int]) -> Architecture:
-        """The architecture that takes the options of these numbers ``(parts,)``."""
+        """Return the architecture with the options of these numbers ``(parts,)``."""
         return self.write([options[int(i)] for options, i in zip(self.options, numbers, strict=True)])
 
     def draw(self, rng: np.random.Generator, count: int) -> Whole:
-        """Numbers of options, drawn uniformly, ``(count, parts)``."""
+        """Draw option numbers uniformly ``(count, parts)``."""
         return np.stack([rng.integers(len(options), size=count) for options in self.options], 1)
 
     def leading(self, part: int) -> list[int]:
-        """Options of a part from whose contributions all others follow, the first of its options left out."""
+        """Return the options of a part whose contributions determine all others, without its first option."""
         if self.features is None:
             return list(range(1, len(self.options[part])))
         from scipy.linalg import qr
@@ -71,7 +71,7 @@ class Parts:
         return [int(i) for i in order[: len(size)][size > 1e-9 * max(1.0, size.max(initial=0.0))]]
 
     def spread(self, part: int, leading: Sequence[int], found: Floats) -> Floats:
-        """Contributions of all options of a part beyond its first, from those of the leading ones."""
+        """Return the contributions of all options of a part, relative to its first, from those of the leading ones."""
         if self.features is None:
             whole = np.zeros(len(self.options[part]))
             whole[list(leading)] = found
@@ -83,10 +83,10 @@ class Parts:
 
 
 def parts_of(space: SearchSpace) -> Parts | None:
-    """The parts of a space; None if its choices depend on one another.
+    """Return the parts of a space; None if its choices depend on one another.
 
-    A space has them if it has ``options`` (for each choice what can be chosen), ``choices(architecture)`` and
-    ``from_choices(choices)``, as :class:`zcbench.spaces.ChoiceSpace` does. The parts of once-for-all are its stages.
+    A space has parts if it has ``options`` (the options of each choice), ``choices(architecture)`` and
+    ``from_choices(choices)``, as :class:`zcbench.spaces.ChoiceSpace` has. The parts of once-for-all are its stages.
     """
     if isinstance(space, OFAMobileNetV3Space):
         return _stages(space)
@@ -98,7 +98,7 @@ def parts_of(space: SearchSpace) -> Parts | None:
 
 
 def _stages(space: OFAMobileNetV3Space) -> Parts:
-    """A stage's options are sequences of layers, whose contributions are sums over kernel and expansion by place."""
+    """Return the stages; their options are sequences of layers, with contributions by kernel, expansion and place."""
     from zcbench.spaces.ofa import DEPTHS, STAGES, stage_options
 
     options = tuple(stage for depth in DEPTHS for stage in stage_options(depth))

@@ -1,4 +1,4 @@
-"""What a searcher is given: where it may go, what is searched for, what is known, and random numbers."""
+"""The problem that a searcher receives: domain, objectives, history and random numbers."""
 
 from __future__ import annotations
 
@@ -24,30 +24,30 @@ from zcbench.types import Architecture, SearchSpace
 
 
 def _no_scorers(text: str) -> Scorer:
-    raise InvalidInputError(f"this search was given nothing that could score: {text} cannot be had.")
+    raise InvalidInputError(f"this search has no source of scores: the scores of {text} are not available.")
 
 
 @dataclass
 class Problem:
-    """One search as its searcher sees it.
+    """The information that a searcher has about its search.
 
     Attributes:
         domain: the architectures that can be proposed.
-        objectives: what is searched for.
-        budget: what may be spent in all.
-        rng: everything random in the search.
-        history: what was evaluated.
-        epochs: epochs of a whole training, where parts of it can be asked for; None otherwise.
-        levels: the numbers of epochs that can be asked for, ascending; empty for every number.
+        objectives: the objectives.
+        budget: the total budget.
+        rng: random generator for everything random in the search.
+        history: all evaluations.
+        epochs: epochs of a full training, if partial trainings are possible; otherwise None.
+        levels: the available numbers of epochs, ascending; empty for every number.
         warm_start: a scorer that chooses the first architectures; None for a random choice.
-        warm_start_from: how many are drawn and scored to choose from.
-        features: scorers whose scores a surrogate sees beside its encoding; see :meth:`encoding`.
+        warm_start_from: number of architectures that are drawn and scored for this choice.
+        features: scorers whose scores are inputs of a surrogate in addition to its encoding; see :meth:`encoding`.
         scored: scorers that give an objective, whose names are their labels.
-        known: scorers that tell an objective before it is evaluated, such as FLOPs; by the objective's name.
-        reference: the point that hypervolume is measured from, by objective, turned so that high is good; None where
-            none was given.
-        scorer: from the text of a scorer to one whose scores are paid for, once, and written down.
-        feed: what encodings of a table's columns are fed from; None where there is no table.
+        known: scorers that give an objective before the evaluation, such as FLOPs; by the objective's name.
+        reference: reference point of the hypervolume, by objective, with signs such that high is good; None if none was
+            given.
+        scorer: from the text of a scorer to one whose scores are recorded and charged once.
+        feed: source of encodings of a table's columns; None if there is no table.
     """
 
     domain: Domain
@@ -70,7 +70,7 @@ class Problem:
         self.history = History(len(self.objectives))
 
     def part(self, epochs: float) -> int | None:
-        """The number of epochs, near the one given, that can be asked for; None for a whole training."""
+        """Return the available number of epochs nearest to ``epochs``; None for a full training."""
         whole = self.epochs or 1
         near = max(1, round(epochs))
         if self.levels:
@@ -78,25 +78,25 @@ class Problem:
         return near if near < whole else None
 
     def initial(self, count: int) -> list[Architecture]:
-        """The first architectures of a search: different, new, at random or the best of many by the warm-start scorer.
+        """Return the first architectures of a search: new ones, random or the best of many by the warm-start scorer.
 
-        Fewer come where the domain has no more.
+        Fewer are returned if the domain has no more.
         """
         if self.warm_start is None:
             return self.domain.sample(self.rng, count, self.history)
         drawn = self.domain.sample(self.rng, max(count, self.warm_start_from), self.history)
-        order = np.argsort(-self.warm_start.good(drawn), kind="stable")  # nan comes last
+        order = np.argsort(-self.warm_start.good(drawn), kind="stable")  # nan is last
         return [drawn[row] for row in order[:count]]
 
     @property
     def foreseen(self) -> dict[int, Scorer]:
-        """By position, scorers of the objectives that need no evaluation; a time is measured with one, as it costs."""
+        """Scorers of the objectives that are cheap to know before an evaluation, by position; times are not cheap."""
         cheap = {scorer.label: scorer for scorer in self.scored if not measures_time(scorer)}
         scorers = cheap | dict(self.known)
         return {place: scorers[o.name] for place, o in enumerate(self.objectives) if o.name in scorers}
 
     def foresee(self, architectures: Sequence[Architecture]) -> NDArray[np.float64]:
-        """What is known before an evaluation ``(n, objectives)``, turned so that high is good; nan for the rest."""
+        """Return the objectives known before an evaluation ``(n, objectives)``, high is good; nan for the others."""
         found = np.full((len(architectures), len(self.objectives)), np.nan)
         for place, scorer in self.foreseen.items():
             values = np.asarray(scorer.score(architectures), np.float64)
@@ -104,10 +104,10 @@ class Problem:
         return found
 
     def ends(self, most: int) -> list[Architecture]:
-        """Architectures with the lowest and the highest value of each objective that is known before an evaluation.
+        """Return architectures with the lowest and the highest value of each objective known before an evaluation.
 
-        Of all that are allowed where these are at most ``most``, else of as many as a warm start is chosen from. None
-        where no objective is known.
+        They are chosen from all allowed architectures if these are at most ``most``, otherwise from as many as a warm
+        start is chosen from. The list is empty if no such objective is known.
         """
         if not self.foreseen:
             return []
@@ -122,36 +122,38 @@ class Problem:
         return list(found.values())
 
     def encoding(self, text: str | Encoding = "onehot+stats", *, features: bool = True) -> Encoding:
-        """What a surrogate sees of an architecture: an encoding and, behind it, the scores of the feature scorers.
+        """Return a surrogate's encoding: the given encoding, followed by the scores of the feature scorers.
 
-        Scores of proxies that the encoding names, "onehot+proxies(naswot)", are paid for as those of other scorers.
+        Scores of proxies that the encoding contains, as in "onehot+proxies(naswot)", are charged like those of other
+        scorers.
 
         Args:
             text: a name, several joined by "+", or an object.
-            features: whether the scores of feature scorers stand behind it.
+            features: whether the scores of the feature scorers are appended.
 
         Raises:
             UnknownNameError: there is no such encoding.
-            InvalidInputError: there are features, and the encoding gives no vectors that scores could stand behind; or
-                it shows learning curves, which cost training; or only names are known of the table's architectures.
+            InvalidInputError: there are features but the encoding is not a vector to which scores can be appended; or
+                it contains learning curves, which cost training; or only the names of the table's architectures are
+                known.
         """
         encoding = get_encoding(text, self._own_space)
         if encoding.needs.curves:
             raise InvalidInputError(
-                f"{encoding.name} shows learning curves, which cost training: choose a searcher that trains in parts."
+                f"{encoding.name} contains learning curves, which need training: choose a searcher that trains partly."
             )
         parts = [part for known in encoding.parts for part in self._paid_for(known)]
         self._check_names(parts)
         scores = [ScoreEncoding(scorer) for scorer in self.features] if features else []
         if scores and encoding.kind != "vector":
             raise InvalidInputError(
-                f"the encoding {encoding.name} gives no vectors, so that scores cannot be features beside it: choose a "
-                "predictor that sees vectors, such as gp."
+                f"the encoding {encoding.name} is not a vector, so that scores cannot be added to it as features: "
+                "choose a predictor with vector inputs, such as gp."
             )
         return join([*parts, *scores])
 
     def surrogate(self, predictor: str | Predictor) -> Predictor:
-        """A predictor, not fitted, that sees what :meth:`encoding` gives.
+        """Return an unfitted predictor with the inputs of :meth:`encoding`.
 
         Args:
             predictor: name and settings ("gp:encoding=onehot"), or an object, which is changed.
@@ -171,7 +173,7 @@ class Problem:
         return [part]
 
     def _check_names(self, parts: Sequence[Encoding]) -> None:
-        """InvalidInputError if only names are known of a table's architectures, and an encoding needs more."""
+        """Raise InvalidInputError if a table has only names of architectures, and an encoding needs more."""
         space = self.domain.space
         if not isinstance(space, TableSpace) or not self.domain.candidates:
             return
@@ -182,13 +184,13 @@ class Problem:
                 part.rows(self.domain.candidates[:1])
             except (InvalidArchitectureError, UnsupportedModelError):
                 raise InvalidInputError(
-                    f"the encoding {part.name} needs more than names, and the table has only names of architectures: "
-                    "choose a predictor of its columns, as  predictor=(gp:encoding=columns),  or name its search space."
+                    f"the encoding {part.name} needs more than names, but the table has only names of architectures: "
+                    "choose a predictor of its columns, as  predictor=(gp:encoding=columns),  or give its search space."
                 ) from None
 
     @property
     def _own_space(self) -> SearchSpace | None:
-        """The space, if names of encodings would not find it."""
+        """The space, if its name does not identify it."""
         space = self.domain.space
         try:
             return None if get_space(space.name) is space else space

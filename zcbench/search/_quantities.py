@@ -1,4 +1,4 @@
-"""Numbers of architectures that constraints are on: facts of a table, scores, counts, functions of the user's."""
+"""Numbers of architectures for constraints: facts of a table, scores, counts, and the user's functions."""
 
 from __future__ import annotations
 
@@ -27,31 +27,32 @@ from zcbench.search._metered import Metered
 from zcbench.search._parts import parts_of
 from zcbench.types import Architecture, SearchSpace
 
-#: values of one quantity that are kept
+#: largest number of cached values of one quantity
 KEPT = 200_000
-#: architectures beyond which a quantity is tried as a sum over choices instead of being found for each
+#: architectures beyond which a quantity is fitted as a sum over choices instead of being computed for each
 MANY = 50
-#: architectures among which a scorer of sets places each
+#: number of architectures to which a scorer of sets compares each
 OTHERS = 100
 
 
 class Quantity:
-    """A number of every architecture, found once for each; the seconds that it took are added up.
+    """A number of every architecture, computed once for each; its seconds are added up.
 
-    A number that costs something (a network is built, say) is tried as a sum over choices first. If it is one, as
-    thousands of parameters are, it is reckoned from the choices; :meth:`true` finds it as it is.
+    An expensive number, for example one that needs the network to be built, is first fitted as a sum over choices. If
+    it is such a sum, like the number of parameters, it is computed from the choices; :meth:`true` computes it exactly.
 
     Args:
-        label: what it is called in messages.
+        label: its name in messages.
         function: from architectures ``(n,)`` to :class:`zcbench.scorers.Scores`.
-        free: whether it is looked up, and costs nothing.
-        cheap: whether it can be found for all architectures of a table; functions of the user's are taken for cheap.
-        timed: the scorer, if it measures times. Those are no sum over choices, and differ from run to run: a search
-            has them written down (:meth:`meter`).
+        free: whether it is read from a table, and costs nothing.
+        cheap: whether it can be computed for all architectures of a table; the user's functions are assumed to be
+            cheap.
+        timed: the scorer, if it measures times. Times are not sums over choices and differ between runs, so that a
+            search records them (:meth:`meter`).
 
     Attributes:
-        seconds: what was spent since they were last taken.
-        stored: numbers so far that were read from a store.
+        seconds: seconds since they were last taken.
+        stored: number of values so far that were read from a store.
         missing: architectures without a number so far.
         example: one of them, and the reason; "" if there is none.
     """
@@ -72,13 +73,13 @@ class Quantity:
         self.missing: set[str] = set()
         self.example = ""
         self._known: dict[str, float] = {}
-        self._sum: Additive | str | None = "" if timed is None else None  # "" while that is not tried
+        self._sum: Additive | str | None = "" if timed is None else None  # "" until it is tried
 
     def __repr__(self) -> str:
         return brief(f"<Quantity {plain(self.label, 60)}>")
 
     def true(self, architectures: Sequence[Architecture]) -> Floats:
-        """The numbers ``(n,)`` as they are; nan where there is none."""
+        """Return the exact numbers ``(n,)``; nan where there is none."""
         new = list({one.key: one for one in architectures if one.key not in self._known}.values())
         if new:
             if len(self._known) + len(new) > KEPT:
@@ -102,14 +103,14 @@ class Quantity:
             self.example = shortened(f"{plain(key, 100)}: {reason.rstrip('.')}")
 
     def values(self, architectures: Sequence[Architecture], space: SearchSpace) -> Floats:
-        """The numbers ``(n,)``, of many architectures from their choices where that gives the same."""
+        """Return the numbers ``(n,)``; those of many architectures are computed from choices if that is equivalent."""
         if self.free or (self._sum == "" and len(self._known) + len(architectures) <= MANY):
             return self.true(architectures)
         additive = self.as_sum(space)
         return self.true(architectures) if additive is None else additive.values(architectures)
 
     def as_sum(self, space: SearchSpace) -> Additive | None:
-        """The number as a sum over choices; None if it is none. That is found out once."""
+        """Return the number as a sum over choices; None if it is not one. This is determined once."""
         if isinstance(self._sum, str):
             self._sum = None
             if not self.free and parts_of(space) is not None:
@@ -117,7 +118,7 @@ class Quantity:
                 before = self.seconds
                 try:
                     self._sum = Additive.fit(space, self.true, name=self.label, sample=MANY, tolerance=1e-9)
-                    if self._sum.reach == (0.0, 0.0):  # so is what allows hardly anything, among those tried
+                    if self._sum.reach == (0.0, 0.0):  # also a predicate that is false for all tried architectures
                         self._sum = None
                 except NotAdditiveError:
                     self._sum = None
@@ -126,34 +127,34 @@ class Quantity:
         return self._sum
 
     def drop_sum(self) -> None:
-        """Find it for every architecture from now on."""
+        """Compute the number for every architecture from now on."""
         self._sum = None
 
     def meter(self, metered: Callable[[Scorer], Scorer]) -> None:
-        """Have times written down from now on, and charged where they are; what was measured before is forgotten."""
+        """Record and charge times from now on; earlier measurements are discarded."""
         if self.timed is not None:
             paid = self.timed.mapped(metered) if self.timed.parts else metered(self.timed)
             self._function, self._charged = paid.score, True
             self._known.clear()
 
     def take_seconds(self) -> float:
-        """Seconds since this was last called."""
+        """Return the seconds since the last call."""
         taken, self.seconds = self.seconds, 0.0
         return taken
 
 
 def quantity(given: Any, context: Context) -> Quantity:
-    """The quantity of a name, a scorer or a function.
+    """Return the quantity of a name, a scorer or a function.
 
     Args:
         given: name of a fact of the benchmark, or text of a scorer (a proxy such as "params"); a scorer; a function
-            from an architecture to a number. Scorers of sets, such as ranks, place each architecture among
-            :data:`OTHERS` that are always the same.
-        context: what is searched, and on which samples scorers measure.
+            from an architecture to a number. Scorers of sets, such as ranks, compare each architecture to the same
+            :data:`OTHERS` architectures.
+        context: the searched space, and the samples on which scorers measure.
 
     Raises:
-        UnknownNameError: there is no fact and no scorer of that name.
-        InvalidInputError: it is none of these, or a column of what training gives.
+        UnknownNameError: no fact and no scorer has this name.
+        InvalidInputError: it is none of these, or it is a column of training results.
     """
     if isinstance(given, Quantity):
         return given
@@ -164,7 +165,7 @@ def quantity(given: Any, context: Context) -> Quantity:
         given = as_scorer(given, context)
     if isinstance(given, Scorer):
         begun = as_scorer(given, context)
-        if begun.of_sets:  # what a bound allows must not depend on what else is asked for
+        if begun.of_sets:  # a bound must not depend on which other architectures are scored
             begun = AmongOthers(begun.mapped(_remembering) if begun.parts else begun, _others(context))
         return of_scorer(begun)
     if callable(given):
@@ -173,7 +174,7 @@ def quantity(given: Any, context: Context) -> Quantity:
 
 
 def of_scorer(scorer: Scorer) -> Quantity:
-    """What a scorer that has begun says of architectures."""
+    """Return the quantity of a scorer that has begun."""
     timed = scorer if measures_time(scorer) else None
     return Quantity(scorer.label, scorer.score, cheap=isinstance(scorer, TableScorer), timed=timed)
 
@@ -183,7 +184,7 @@ def _remembering(leaf: Scorer) -> Scorer:
 
 
 def _others(context: Context) -> list[Architecture]:
-    """The architectures, always the same, among which scorers of sets place each: of the table, if there is one."""
+    """Return the fixed architectures to which scorers of sets compare each: of the table, if there is one."""
     rng = np.random.default_rng(stable_seed("constraints"))
     if (table := context.benchmark) is not None:
         return [table.architectures[row] for row in rng.permutation(len(table))[:OTHERS].tolist()]
@@ -202,7 +203,7 @@ def _of_table(name: str, benchmark: Benchmark, column: Floats) -> Quantity:
 
 
 def _each(function: Callable[[Architecture], Any]) -> Callable[[Sequence[Architecture]], Scores]:
-    """A function of one architecture as one of many; what it raises is the reason why there is no number."""
+    """Return a function of many architectures from a function of one; an exception is a missing number's reason."""
 
     def score(architectures: Sequence[Architecture]) -> Scores:
         values, seconds = np.full(len(architectures), math.nan), np.zeros(len(architectures))
@@ -224,16 +225,16 @@ def _each(function: Callable[[Architecture], Any]) -> Callable[[Sequence[Archite
 def _real(given: Any) -> float:
     number = given.item() if hasattr(given, "item") and np.size(given) == 1 else given
     if not isinstance(number, int | float):
-        raise InvalidInputError(f"it gave {rules.shown(given)}, which is no real number")
+        raise InvalidInputError(f"it returned {rules.shown(given)}, which is not a real number")
     return float(number)
 
 
 def noted(quantity: Quantity) -> list[str]:
-    """What to say of architectures without a number, and of what the seconds leave out."""
+    """Return notes on architectures without a number, and on costs that the seconds do not include."""
     found = []
     if quantity.missing:
         count = many(len(quantity.missing), "architecture")
-        found.append(f"{quantity.label} has no value for {count}, which were left out ({quantity.example}).")
+        found.append(f"{quantity.label} has no value for {count}, which were excluded ({quantity.example}).")
     if quantity.stored:
         found.append(unbuilt(f"{many(quantity.stored, 'value')} of {quantity.label}"))
     return found

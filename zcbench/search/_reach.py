@@ -1,4 +1,4 @@
-"""Whether constraints can be kept, and what is within reach where they cannot."""
+"""Checks whether constraints can be satisfied, and describes the reachable values if they cannot."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from zcbench.search._constraints import Constraints
 from zcbench.search._towards import towards
 from zcbench.types import Architecture, SearchSpace
 
-#: architectures that are drawn where a quantity is neither a sum nor in a table; fewer where each costs something, and
-#: fewer still where it is a time
+#: number of architectures drawn if a quantity is neither a sum nor in a table; fewer if each has a cost, and fewest if
+#: it is a time
 DRAWN, DRAWN_AT_COST, DRAWN_TIMED = 1_000, 100, 8
-#: of these, how many are changed towards the bounds
+#: how many of these are changed towards the bounds
 CHANGED = 10
-#: architectures of a space that are gone through
+#: largest size of a space that is enumerated
 COUNTABLE = 200_000
 
 
 def check_reachable(
     constraints: Constraints, candidates: Sequence[Architecture] | None, rng: np.random.Generator
 ) -> None:
-    """Refuse constraints that nothing keeps.
+    """Refuse constraints that no architecture satisfies.
 
-    Exact where all quantities are sums over choices, or where a table or a small space can be gone through. Otherwise
-    architectures are drawn, and some of them changed step by step towards the bounds.
+    The check is exact if all quantities are sums over choices, or if a table or a small space can be enumerated.
+    Otherwise architectures are drawn, and some of them are changed step by step towards the bounds.
 
     Args:
-        constraints: what has to be kept.
+        constraints: the constraints.
         candidates: rows of a table; None for the whole space.
-        rng: decides what is drawn.
+        rng: random numbers for the draws.
 
     Raises:
-        InvalidInputError: nothing keeps them, or nothing was found that does; the message says what is in reach.
+        InvalidInputError: no architecture satisfies them, or none was found; the message gives the reachable values.
     """
     if not constraints:
         return
@@ -53,11 +53,11 @@ def check_reachable(
 
 
 class _Reach(ABC):
-    """What quantities can become."""
+    """The reachable values of quantities."""
 
-    #: what was looked at, as the end of a sentence; "" if that is everything
+    #: the examined architectures, as the end of a sentence; "" if these are all
     seen = ""
-    #: whether what was not found is not there
+    #: whether an architecture that was not found does not exist
     exact = True
 
     def __init__(self, constraints: Constraints) -> None:
@@ -65,15 +65,15 @@ class _Reach(ABC):
 
     @abstractmethod
     def span(self, which: int, others: Sequence[int] = ()) -> tuple[float, float] | None:
-        """Smallest and largest value of a quantity where others keep their bounds; None if nothing keeps them."""
+        """Return the smallest and largest value of a quantity within the bounds of others; None if nothing is."""
 
     @abstractmethod
     def possible(self, which: Sequence[int]) -> bool:
-        """Whether something keeps these constraints."""
+        """Return whether an architecture satisfies these constraints."""
 
 
 class _OfRows(_Reach):
-    """From values of architectures: of all, or of a sample."""
+    """Reachable values from those of architectures: of all, or of a sample."""
 
     def __init__(self, constraints: Constraints, values: Floats, seen: str, *, exact: bool) -> None:
         super().__init__(constraints)
@@ -90,7 +90,7 @@ class _OfRows(_Reach):
 
 
 class _OfSums(_Reach):
-    """From sums over choices."""
+    """Reachable values from sums over choices."""
 
     def __init__(self, constraints: Constraints, sums: Sequence[Additive]) -> None:
         super().__init__(constraints)
@@ -113,7 +113,7 @@ class _OfSums(_Reach):
 
 
 def bounded(one: Additive, low: float, high: float) -> Bounded:
-    """Bounds on an additive function as bounds on the sum of its contributions."""
+    """Return bounds on an additive function as bounds on the sum of its contributions."""
     return Bounded(one.contributions, low - one.constant, high - one.constant)
 
 
@@ -166,7 +166,7 @@ def _draw(
 
 
 def _sentence(constraints: Constraints, reach: _Reach, every: Sequence[int]) -> str:
-    """What cannot be kept, and what is within reach."""
+    """Describe which constraints cannot be satisfied, and the reachable values."""
     space = constraints.space.name
     alone = [i for i in every if not reach.possible([i])]
     where = f" {reach.seen}" if reach.seen else ""
@@ -182,17 +182,17 @@ def _sentence(constraints: Constraints, reach: _Reach, every: Sequence[int]) -> 
         if span is not None:
             parts.append(f"where {_texts(constraints, others)}, {_from_to(constraints, i, span)}{where}")
     return (
-        f"{_subject(reach, space)} {_texts(constraints, core)} together, though each can be kept alone: "
+        f"{_subject(reach, space)} {_texts(constraints, core)} together, though each can be satisfied alone: "
         f"{'; '.join(parts)}."
     )
 
 
 def _subject(reach: _Reach, space: str) -> str:
-    return f"no architecture of {space} keeps" if reach.exact else f"no architecture of {space} was found to keep"
+    return f"no architecture of {space} meets" if reach.exact else f"no architecture of {space} was found to meet"
 
 
 def _core(reach: _Reach, every: Sequence[int]) -> list[int]:
-    """Constraints that exclude one another, none of which can be left out."""
+    """Return a minimal set of constraints that exclude each other."""
     core = list(every)
     for i in every:
         fewer = [j for j in core if j != i]
@@ -214,7 +214,7 @@ def _alone(constraints: Constraints, reach: _Reach, which: int, where: str) -> s
 def _from_to(constraints: Constraints, which: int, span: tuple[float, float]) -> str:
     label = constraints.quantities[which].label
     low, high = (_number(edge) for edge in span)
-    return f"{label} is {low} everywhere" if low == high else f"{label} reaches from {low} to {high}"
+    return f"{label} is {low} everywhere" if low == high else f"{label} ranges from {low} to {high}"
 
 
 def _texts(constraints: Constraints, which: Sequence[int]) -> str:

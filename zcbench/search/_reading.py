@@ -1,4 +1,4 @@
-"""What a ledger tells of its search, finished or not, without searching."""
+"""Reads the result of a search, finished or not, from its ledger."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from zcbench.types import Architecture
 
 
 def read_search(path: str | os.PathLike[str], table: Benchmark | None = None) -> SearchResult:
-    """Read the result of a search from its ledger; another process may be writing it.
+    """Read the result of a search from its ledger, also while another process is writing it.
 
     Args:
         path: the ledger.
-        table: the benchmark that evaluated, if there was one: what is known of it is reported.
+        table: the benchmark that evaluated, if there was one, for the report.
 
     Returns:
-        The result, with ``ended`` empty where the search has not ended; ``asks`` is then what is known of.
+        The result. If the search has not ended, ``ended`` is empty and ``asks`` counts the recorded proposals.
 
     Raises:
-        InvalidInputError: there is no such file, or it is no ledger.
-        DataCorruptError: a line is damaged, or lacks what it should hold.
+        InvalidInputError: there is no such file, or it is not a ledger.
+        DataCorruptError: a line is damaged, or has missing fields.
     """
     head, lines = read_ledger(path)
     told = _Told(head, simulated=table is not None)
@@ -41,14 +41,14 @@ def read_search(path: str | os.PathLike[str], table: Benchmark | None = None) ->
             told.take(row)
         except (KeyError, TypeError, ValueError, AttributeError):
             raise DataCorruptError(
-                f"line {number} of {os.fspath(path)} lacks what it should hold: it was edited, or written by another "
-                "version of zcbench."
+                f"line {number} of {os.fspath(path)} has missing or invalid fields: it was edited, or written by "
+                "another version of zcbench."
             ) from None
     return told.result(table)
 
 
 class _Told:
-    """What the lines so far tell."""
+    """The content of the lines so far."""
 
     def __init__(self, head: Mapping[str, Any], *, simulated: bool) -> None:
         self.head = head
@@ -63,7 +63,7 @@ class _Told:
         self._late: Mapping[str, Any] | None = None
 
     def take(self, row: Mapping[str, Any]) -> None:
-        """Take a line."""
+        """Read a line."""
         kind = row["kind"]
         if kind == "budget":
             self.budget, self.ended = Budget(**row["budget"]), ""
@@ -82,7 +82,7 @@ class _Told:
         elif kind == "ended":
             self.ended = str(row["reason"])
             self.clock.spend(row.get("seconds", {}))
-            self.asks, self.equal = row["asks"], row["equal"]  # with those that waited for an equal one of their batch
+            self.asks, self.equal = row["asks"], row["equal"]  # includes those equal to another one of their batch
 
     def _evaluated(self, row: Mapping[str, Any]) -> None:
         """Count an evaluation, unless it ended after the budget's seconds."""
@@ -94,7 +94,7 @@ class _Told:
         self.trace.add(Proposal(Architecture(self.space, row["architecture"]), row["epochs"]), values, self.clock.total)
 
     def result(self, table: Benchmark | None) -> SearchResult:
-        """The lines as a result."""
+        """Return the lines as a result."""
         return SearchResult(
             searcher=str(self.head.get("searcher", "")),
             objectives=self.objectives,

@@ -15,7 +15,7 @@ S = TypeVar("S", bound=type[Searcher])
 
 @dataclass(frozen=True, repr=False)
 class SearcherInfo(ClassInfo):
-    """A registered searcher; its version is raised whenever a search may take another way."""
+    """A registered searcher; its version is raised whenever a search may proceed differently."""
 
     make: type[Searcher]
 
@@ -46,14 +46,14 @@ def register_searcher(
 
     Args:
         name: lower-case letters, digits, ``_``, ``-``, ``.``.
-        version: a positive integer, raised whenever a search may take another way.
+        version: a positive integer, raised whenever a search may proceed differently.
         reference: paper and section.
         extra: optional package that it needs.
         override: replace a searcher of the same name.
 
     Raises:
         DuplicateNameError: the name is taken.
-        InvalidInputError: it is no class of searchers, an argument of its constructor has no default, or a declaration
+        InvalidInputError: the class is not a searcher, an argument of its constructor has no default, or a declaration
             is out of range.
     """
     declared = {"version": version, "reference": reference, "extra": extra}
@@ -61,15 +61,15 @@ def register_searcher(
 
 
 def searcher_info(name: str) -> SearcherInfo:
-    """The searcher as it was registered; UnknownNameError with suggestions if there is none."""
+    """Return the registered searcher; raise UnknownNameError with suggestions if there is none."""
     return _SEARCHERS.info(name)
 
 
 def get_searcher(text: str) -> Searcher:
-    """A new searcher of that name, with the settings that follow it: "evolution:population=20".
+    """Make a searcher of this name, with the settings that follow it: "evolution:population=20".
 
     Raises:
-        UnknownNameError: there is none, or it has no such setting; the message suggests near names.
+        UnknownNameError: there is none, or it has no such setting; the message suggests similar names.
         InvalidInputError: a setting has no value, or one of the wrong kind.
     """
     made: Searcher = _SEARCHERS.get(text)
@@ -77,7 +77,7 @@ def get_searcher(text: str) -> Searcher:
 
 
 def list_searchers(*patterns: str) -> list[str]:
-    """Names of the registered searchers that match any of the shell patterns (all without one), sorted.
+    """Return the sorted names of the searchers that match any of the shell patterns; all names without a pattern.
 
     Raises:
         UnknownNameError: a pattern matches nothing.
@@ -86,5 +86,5 @@ def list_searchers(*patterns: str) -> list[str]:
 
 
 def resolve_searchers(searchers: str | Iterable[str]) -> list[str]:
-    """Labels for names and patterns in the order given, each once; settings may follow a pattern."""
+    """Return labels for names and patterns in the given order, each once; settings may follow a pattern."""
     return resolved(_SEARCHERS, "searchers", searchers, "random")

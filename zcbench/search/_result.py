@@ -1,4 +1,4 @@
-"""What a search found."""
+"""The result of a search."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 
 class Found(NamedTuple):
-    """An architecture that was evaluated, and what that gave.
+    """An evaluated architecture with its values.
 
     Attributes:
         architecture: the architecture.
-        values: numbers by name, as they are.
+        values: numbers by name, with their original signs.
     """
 
     architecture: Architecture
@@ -35,27 +35,27 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SearchResult:
-    """What a search evaluated, in order, and what it cost.
+    """The evaluations of a search in order, and their cost.
 
-    Printing it says what was found, how that stands in the table where there is one, at what cost, and why the search
-    ended. The CSV has a row per evaluation, the JSON everything.
+    Printing it shows the best architecture, its rank in the table if there is one, the cost, and why the search ended.
+    The CSV has a row for each evaluation, the JSON contains everything.
 
     Attributes:
         searcher: label and version.
-        objectives: what was searched for.
+        objectives: the objectives.
         architectures: ``n`` evaluated ones, in order.
-        epochs: ``(n,)`` epochs that each was trained for; nan for all of them.
-        values: by name, ``(n,)`` everything that evaluations gave, as it is; nan where there is none.
-        seconds: ``(n,)`` spent in all when each answer was there.
-        spent: seconds in all, by what for.
-        asks: proposals of the searcher, those included whose equal was evaluated.
-        equal: proposals among these whose equal was evaluated before, or in their batch.
-        scored: scores that were paid for.
+        epochs: ``(n,)`` epochs of each training; nan for full trainings.
+        values: by name, ``(n,)`` all values of the evaluations, with their original signs; nan where there is none.
+        seconds: ``(n,)`` total seconds when each evaluation was available.
+        spent: total seconds by purpose.
+        asks: number of the searcher's proposals, including those that equal an evaluated architecture.
+        equal: number of these that equal an architecture evaluated before or in the same batch.
+        scored: number of scores that were charged.
         ended: why the search ended, a sentence.
         head: everything that identifies the search.
-        notes: sentences that whoever reads the result has to know.
+        notes: sentences that a reader of the result needs to know.
         table: the benchmark that evaluated, whose best is known; None for a function.
-        stored: scores that came from a store, and cost what they took when they were measured, without building.
+        stored: scores from a store; they are charged their original measurement, without building the networks.
     """
 
     searcher: str
@@ -82,13 +82,13 @@ class SearchResult:
 
     @property
     def best(self) -> Found | None:
-        """The best by the first objective, the earliest of equal ones; None where no evaluation gave a number."""
+        """The best by the first objective, the earliest of equal ones; None if no evaluation returned a number."""
         row = self.report.found
         return None if row is None else self._found(row)
 
     @property
     def front(self) -> list[Found]:
-        """What nothing else that was evaluated dominates, the best by the first objective first."""
+        """The evaluated architectures that no other one dominates, the best by the first objective first."""
         return [self._found(row) for row in self.report.front]
 
     def _found(self, row: int) -> Found:
@@ -96,7 +96,7 @@ class SearchResult:
 
     @property
     def trace(self) -> Trace:
-        """The evaluations in order, as comparisons take them."""
+        """The evaluations in order, in the form that comparisons need."""
         return self.report.trace
 
     @functools.cached_property
@@ -127,7 +127,7 @@ class SearchResult:
         )
 
     def _known(self) -> tuple[dict[str, Floats], dict[str, bool], list[str]]:
-        """Columns of the table's rows that could have been found, their directions, and what to say of them."""
+        """Return columns of the table's rows within the constraints, their directions, and notes on them."""
         table = self.table
         if table is None:
             return {}, {}, []
@@ -143,16 +143,16 @@ class SearchResult:
                 kept &= (values >= constraint.low) & (values <= constraint.high)
             else:
                 notes.append(
-                    f"The best of the whole table is shown: its columns do not tell which rows keep {constraint}."
+                    f"The best of the whole table is shown: it has no column to decide which rows satisfy {constraint}."
                 )
         return {name: column[kept] for name, column in columns.items()}, directions, notes
 
     def __str__(self) -> str:
-        """What was found, in sentences and a table."""
+        """Return the result as sentences and a table."""
         return self.report.to_text()
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
-        """Return everything as JSON; with a path, write it there too.
+        """Return everything as JSON; with a path, also write it to this file.
 
         Raises:
             StoreError: the file cannot be written.
@@ -160,7 +160,7 @@ class SearchResult:
         return self.report.to_json(path)
 
     def to_csv(self, path: str | os.PathLike[str] | None = None) -> str:
-        """Return one line per evaluation; with a path, write them there too.
+        """Return one line for each evaluation; with a path, also write them to this file.
 
         Raises:
             StoreError: the file cannot be written.
@@ -168,7 +168,7 @@ class SearchResult:
         return self.report.to_csv(path)
 
     def to_markdown(self, path: str | os.PathLike[str] | None = None) -> str:
-        """Return what was found as Markdown; with a path, write it there too.
+        """Return the result as Markdown; with a path, also write it to this file.
 
         Raises:
             StoreError: the file cannot be written.
@@ -176,7 +176,7 @@ class SearchResult:
         return self.report.to_markdown(path)
 
     def to_pandas(self) -> pd.DataFrame:
-        """Return a row per evaluation as a data frame.
+        """Return a data frame with a row for each evaluation.
 
         Raises:
             MissingDependencyError: pandas is not installed.
@@ -184,12 +184,12 @@ class SearchResult:
         return self.report.to_pandas()
 
     def _repr_html_(self) -> str:
-        """What a notebook shows."""
+        """Return the representation for notebooks."""
         return self.report._repr_html_()
 
 
 def _scorers(head: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Labels of scorers by role, from what the head of a ledger says of them."""
+    """Return labels of scorers by role, from the head of a ledger."""
     return {
         str(role): [str(one.get("scorer", one) if isinstance(one, Mapping) else one) for one in several]
         for role, several in dict(head.get("scorers", {})).items()

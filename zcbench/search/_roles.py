@@ -1,4 +1,4 @@
-"""What scorers serve for in a search: warm start, filter, feature, objective."""
+"""The roles of scorers in a search: warm start, filter, feature, objective."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from zcbench.search._problem import Problem
 from zcbench.search._quantities import OTHERS
 from zcbench.types import Architecture
 
-#: what a scorer can be used for
+#: the roles of scorers
 ROLES = ("warm-start", "filter", "feature", "objective")
-#: settings of roles: how many are scored for one choice
+#: settings of roles: the number of architectures that are scored for one choice
 _SETTINGS: Mapping[str, Mapping[str, int]] = {"warm-start": {"from": 1_000}, "filter": {"from": 100}}
 _RANGES = {"from": (1, 10**6)}
 
@@ -38,8 +38,8 @@ class Role:
 
     Attributes:
         name: one of :data:`ROLES`.
-        scorer: what scores.
-        choose_from: how many are scored, of which it chooses; 0 where it does not choose.
+        scorer: the scorer.
+        choose_from: number of scored architectures from which it chooses one; 0 if it does not choose.
     """
 
     name: str
@@ -49,11 +49,11 @@ class Role:
 
 @dataclass(frozen=True, repr=False)
 class Roles:
-    """All scorers of one search and what they serve for.
+    """All scorers of one search, with their roles.
 
     Attributes:
-        all: in the order in which they were given.
-        context: the task that they were made for.
+        all: in the given order.
+        context: the task of the scorers.
     """
 
     all: tuple[Role, ...]
@@ -66,25 +66,25 @@ class Roles:
 
     @classmethod
     def of(cls, scorer: Any, role: Any, context: Context) -> Roles:
-        """The roles that a user gives.
+        """Read the roles from the user's arguments.
 
         Args:
-            scorer: what is one scorer for :func:`zcbench.get_scorer`; several, as a list or as text with commas, in the
+            scorer: one scorer as for :func:`zcbench.get_scorer`; several, as a list or as text with commas, in the
                 roles "feature" and "objective"; a mapping from roles to these; or None.
-            role: what one scorer serves for: "filter", several as "warm-start+filter" or in a list, with settings as
-                "warm-start:from=200+filter:from=20". A mapping says it itself.
+            role: role of one scorer: "filter", several as "warm-start+filter" or in a list, with settings as
+                "warm-start:from=200+filter:from=20". It is not used if ``scorer`` is a mapping.
             context: the task.
 
         Raises:
             UnknownNameError: there is no such role or scorer.
-            InvalidInputError: a role has several scorers and takes one; two scorers have one label and differ; a scorer
-                would know what training gave.
+            InvalidInputError: a role has several scorers and takes one; two different scorers have the same label; a
+                scorer would use training results.
         """
         if scorer is None:
             return cls((), context)
         given = scorer if isinstance(scorer, Mapping) else dict.fromkeys(_texts(role), scorer)
         found: list[Role] = []
-        made: dict[Any, Scorer] = {}  # one object for one scorer, in however many roles
+        made: dict[Any, Scorer] = {}  # one object for each scorer, also if it has several roles
         taken: set[str] = set()
         for text, scorers in given.items():
             for term in _terms(text):
@@ -109,14 +109,14 @@ class Roles:
 
     @property
     def objectives(self) -> tuple[Objective, ...]:
-        """What scorers add to what is searched for."""
+        """The objectives that scorers add."""
         return tuple(
             Objective(unsigned(one.scorer).label, one.scorer.higher_is_better) for one in self._in("objective")
         )
 
     @property
     def head(self) -> dict[str, Any]:
-        """What the head of a ledger says: by role, everything that its scorers' scores depend on."""
+        """The entry in a ledger's head: by role, everything that determines its scorers' scores."""
         found: dict[str, Any] = {}
         for one in self.all:
             number = {"from": one.choose_from} if one.choose_from else {}
@@ -124,10 +124,10 @@ class Roles:
         return found
 
     def notes(self, seen: Iterable[str]) -> list[str]:
-        """Sentences on scorers that know what others have to find out.
+        """Return notes on scorers that use results which others have to find by evaluation.
 
         Args:
-            seen: columns that are searched for or reported.
+            seen: columns that are objectives or reported.
         """
         watched = set(seen)
         by_scorer: dict[str, list[Role]] = {}
@@ -138,33 +138,33 @@ class Roles:
             scorer, served = roles[0].scorer, " and ".join(one.name for one in roles)
             known = dict.fromkeys([*scorer.truth, *(name for name in scorer.columns if name in watched)])
             if known:
-                judged = ", by which the search is judged" if watched & set(known) else ""
+                judged = ", by which the search is evaluated" if watched & set(known) else ""
                 found.append(
                     f"The scorer {label} is an oracle as {served}: it reads {', '.join(known)}{judged}. The result is "
-                    "a bound on what scorers could reach."
+                    "an upper bound on what scorers could reach."
                 )
         return found
 
     def unused(self, searcher: str) -> list[str]:
-        """A sentence if there are features, for a searcher that uses none."""
+        """Return a note if there are features, for a searcher that uses none."""
         labels = [one.scorer.label for one in self._in("feature")]
         if not labels:
             return []
         return [
-            f"{', '.join(labels)} as feature changed nothing: {searcher} uses no features. Searchers with a "
-            "surrogate do, such as guided."
+            f"{', '.join(labels)} as feature changed nothing, because {searcher} uses no features. Searchers with a "
+            "surrogate use them, such as guided."
         ]
 
     def give(self, problem: Problem, metered: Callable[[Scorer], Scorer], seed: int) -> tuple[Scorer | None, int]:
-        """Let a search have its scorers.
+        """Pass the scorers to a search.
 
         Args:
-            problem: takes warm start, features, objectives, and scorers that a searcher names.
-            metered: from a scorer to one that is paid for.
-            seed: of the search.
+            problem: receives warm start, features, objectives, and access to scorers that a searcher names.
+            metered: from a scorer to one whose scores are charged.
+            seed: seed of the search.
 
         Returns:
-            The filter, if there is one, and how many proposals it chooses one from.
+            The filter, or None, and the number of proposals from which it chooses one.
         """
         table = self.context.benchmark
         problem.feed = None if table is None else Feed.of(table)
@@ -183,33 +183,33 @@ class Roles:
         )
         filters = self._in("filter")
         chosen = filters[0].scorer.mapped(metered) if filters else None
-        # A warm start scores before all else.
+        # A warm start scores before everything else.
         self._tried[:] = [*problem.features, *problem.scored, *([] if chosen is None else [chosen])]
         self._some[:] = problem.domain.sample(rng, TRIED) if self._tried else []
         return chosen, filters[0].choose_from if filters else 1
 
     def try_out(self) -> None:
-        """Score a few architectures before an evaluation is paid for.
+        """Score a few architectures before any evaluation is charged.
 
         Raises:
-            InvalidInputError: a scorer has no score of any of them.
+            InvalidInputError: a scorer has no score for any of them.
         """
         for scorer in self._tried:
             found = scorer.score(self._some)
             if self._some and len(found.reasons) == len(self._some):
                 raise InvalidInputError(
-                    f"the scorer {scorer.label} has no score of any of {many(len(self._some), 'architecture')}, so "
-                    f"that it cannot help: {found.reasons[0]}"
+                    f"the scorer {scorer.label} has no score for any of {many(len(self._some), 'architecture')} and "
+                    f"cannot help the search: {found.reasons[0]}"
                 )
 
 
 def unsigned(scorer: Scorer) -> Scorer:
-    """What gives the numbers of an objective: of "-params" the scorer params, whose sign the objective has."""
+    """Return the scorer of an objective's numbers: params for "-params", because the objective has the sign."""
     return scorer.parts[0] if isinstance(scorer, Turned) else scorer
 
 
 def alone(scorer: Scorer, domain: Domain, rng: np.random.Generator) -> Scorer:
-    """A scorer whose score of an architecture depends on no other: scorers of sets place it in a fixed sample."""
+    """Return a scorer of single architectures; a scorer of sets compares each one to a fixed sample."""
     return AmongOthers(scorer, domain.sample(rng, OTHERS)) if scorer.of_sets else scorer
 
 
@@ -218,7 +218,7 @@ def _texts(role: Any) -> list[str]:
 
 
 def _terms(text: Any) -> list[Term]:
-    """Roles of a text, "warm-start+filter:from=20"."""
+    """Parse the roles in a text such as "warm-start+filter:from=20"."""
     found = parse_sum(rules.text("a role", text))
     found.unweighted("a role")
     for part in found.parts:
@@ -228,11 +228,11 @@ def _terms(text: Any) -> list[Term]:
 
 
 def _several(role: str, given: Any) -> Sequence[Any]:
-    """The scorers that are given for a role."""
+    """Return the scorers that are given for a role."""
     found: Sequence[Any] = given if isinstance(given, list | tuple) else [given]
     found = [one for each in found for one in (split_list(each) if isinstance(each, str) else [each])]
     if not found:
-        raise InvalidInputError(f"the role {role} has no scorer: name one.")
+        raise InvalidInputError(f"the role {role} has no scorer: give one.")
     if len(found) > 1 and role not in ("feature", "objective"):
         raise InvalidInputError(
             f"the role {role} takes one scorer, not {len(found)}: write a sum, naswot+synflow, or an ensemble, "
@@ -247,5 +247,5 @@ def _check_labels(roles: Iterable[Role]) -> None:
         for leaf in one.scorer.leaves():
             if known.setdefault(leaf.label, leaf.identifier) != leaf.identifier:
                 raise InvalidInputError(
-                    f"two scorers are called {leaf.label} and differ: give one of them another label."
+                    f"two different scorers have the label {leaf.label}: give one of them another label."
                 )

@@ -1,4 +1,4 @@
-"""Which rows of a table are near one another, where the table holds few of a space's architectures."""
+"""Neighbourhoods among the rows of a table that contains few of a space's architectures."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ from zcbench.errors import ZcbenchError
 from zcbench.search._base import Floats
 from zcbench.types import Architecture, SearchSpace
 
-#: neighbours that an architecture has at least, where the table has as many rows
+#: least number of neighbours of an architecture, if the table has as many rows
 NEAR = 16
-#: architectures whose neighbours, and whose canonical forms, are remembered
+#: number of architectures whose neighbours, and whose canonical forms, are cached
 _REMEMBERED = 20_000, 50_000
-#: tables whose distances are remembered from one search to the next
+#: number of tables whose distances are cached between searches
 _TABLES = 4
 
 
 class Rows:
     """The rows of a table and their distances.
 
-    Neighbours are those of the space that the table holds, under whatever equal string. Where only some of them are
-    rows, and fewer than :data:`NEAR`, the nearest rows by the space's code make them up to that number: distance is
-    the sum of absolute differences, each column scaled to its range in the table. All rows stand on a ring, in a random
-    order that is always the same; of equally near rows those come first that follow on the ring, and the next on it is
-    always a neighbour, so that every row can be reached. Rows without code are all equally near.
+    Neighbours of an architecture are its neighbours in the space that the table contains, possibly under another string
+    of an equal network. If only some of them are rows, and fewer than :data:`NEAR`, the nearest rows by the space's
+    encoding are added up to that number. The distance is the sum of absolute differences, with each column scaled to
+    its range in the table. All rows are also arranged in a ring, in a fixed random order: among equally near rows,
+    those that follow on the ring come first, and the next row on the ring is always a neighbour, so that every row can
+    be reached. Rows without encoding are all equally near.
 
     Args:
         space: the search space.
@@ -44,7 +45,7 @@ class Rows:
 
     @classmethod
     def of(cls, space: SearchSpace, architectures: Sequence[Architecture]) -> Rows:
-        """The rows of a table; those of an earlier search in the same space and tuple of architectures, if any."""
+        """Return the rows of a table, from the cache for the same space and the same tuple of architectures."""
         for place, known in enumerate(_recent):
             if known.space is space and known.architectures is architectures:
                 _recent.append(_recent.pop(place))
@@ -61,7 +62,7 @@ class Rows:
 
     def _neighbors(self, architecture: Architecture) -> tuple[Architecture, ...]:
         options: list[Architecture] = []
-        with suppress(ZcbenchError):  # names are not changed
+        with suppress(ZcbenchError):  # names have no neighbours
             options = self.space.neighbors(architecture)
         found = dict.fromkeys(self._as_row(one) for one in options)
         whole = bool(options) and None not in found
@@ -75,12 +76,12 @@ class Rows:
         return tuple(one for one in near if one != architecture)[:NEAR]
 
     def _next(self, architecture: Architecture) -> Architecture:
-        """The row that follows on the ring."""
+        """Return the row that follows on the ring."""
         place = (self._place.get(architecture, -1) + 1) % len(self)
         return self.architectures[int(self._order[place])]
 
     def _as_row(self, architecture: Architecture) -> Architecture | None:
-        """The row of an architecture or of its equal; None if there is none."""
+        """Return the row of an architecture or of an equal one; None if there is none."""
         if architecture in self.known:
             return architecture
         return self._by_canonical.get(self._canonical(architecture) or architecture)
@@ -107,12 +108,12 @@ class Rows:
 
     @functools.cached_property
     def _place(self) -> dict[Architecture, int]:
-        """Place on the ring."""
+        """Position of each row on the ring."""
         return {self.architectures[row]: place for place, row in enumerate(self._order.tolist())}
 
     @functools.cached_property
     def _codes(self) -> tuple[Floats, Floats, Floats] | None:
-        """Scaled codes ``(n, columns)`` in the order of :attr:`_order`, smallest values, scales; None without codes."""
+        """Scaled encodings ``(n, columns)`` in the order of :attr:`_order`, minima, scales; None without encodings."""
         codes = [self._raw_code(self.architectures[row]) for row in self._order.tolist()]
         lengths = {len(code) for code in codes if code is not None}
         if len(lengths) != 1 or any(code is None for code in codes):
@@ -131,7 +132,7 @@ class Rows:
         return code if np.isfinite(code).all() else None
 
     def nearest(self, architecture: Architecture, count: int) -> list[Architecture]:
-        """At most ``count`` other rows, near ones first."""
+        """Return at most ``count`` other rows, near ones first."""
         found = self._nearest(self._scaled(architecture), count + 1, self._place.get(architecture, 0))
         return [one for one in found if one != architecture][:count]
 
@@ -142,7 +143,7 @@ class Rows:
         return np.asarray((code - self._codes[1]) / self._codes[2])
 
     def _nearest(self, code: Floats | None, count: int, start: int) -> list[Architecture]:
-        """Rows nearest to a code; of equally near ones those first that follow a place on the ring."""
+        """Return the rows nearest to an encoding; equally near ones in the ring's order from a place."""
         count = min(count, len(self))
         if code is None or self._codes is None:
             places = np.arange(start, start + count) % len(self)
@@ -152,16 +153,16 @@ class Rows:
             places = places[np.lexsort(((places - start) % len(self), distances[places]))][:count]
         return [self.architectures[row] for row in self._order[places].tolist()]
 
-    # -- drawn ---------------------------------------------------------------------------------
+    # -- random rows ---------------------------------------------------------------------------
 
     def draw(self, rng: np.random.Generator, count: int) -> list[Architecture]:
-        """Rows, drawn with replacement."""
+        """Draw rows with replacement."""
         return [self.architectures[row] for row in rng.integers(len(self), size=count).tolist()] if len(self) else []
 
     def mixed(self, a: Architecture, b: Architecture, rng: np.random.Generator) -> list[Architecture]:
-        """Mixtures of two parents: the space's own if it is a row, else the rows nearest to it, near ones first."""
+        """Return combinations of two parents: the space's own if it is a row, else the rows nearest to it, in order."""
         child, code, start = None, None, int(rng.integers(len(self)))
-        with suppress(ZcbenchError):  # names are not mixed, but their codes are
+        with suppress(ZcbenchError):  # names cannot be combined, but their encodings can
             child = self.space.crossover(a, b, rng)
         if child is not None:
             if (row := self._as_row(child)) is not None:

@@ -1,4 +1,4 @@
-"""What searchers share that predict several objectives: models, candidates, and proposals in batches."""
+"""Common parts of searchers that predict several objectives: models, candidates, and proposals in batches."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class Models:
     """A predictor for each objective that has to be evaluated; the other objectives are known.
 
     Args:
-        problem: the search.
-        predictor: name and settings of a predictor, of which each objective has its own.
+        problem: the problem of the search.
+        predictor: name and settings of a predictor; each objective has a separate one.
         sure: whether predictions need a standard deviation.
 
     Raises:
         UnknownNameError: there is no such predictor.
-        InvalidInputError: it does not tell how sure it is, and has to.
+        InvalidInputError: it does not predict a standard deviation, and one is needed.
     """
 
     def __init__(self, problem: Problem, predictor: str, *, sure: bool = False) -> None:
@@ -41,13 +41,15 @@ class Models:
         for model in self._models.values():
             if sure and not hasattr(model, "predict_std"):
                 raise InvalidInputError(
-                    f"{predictor} does not tell how sure it is: choose one that does, such as gp or random_forest."
+                    f"{predictor} predicts no standard deviation: choose one that does, such as gp or random_forest."
                 )
             if sure and not model.calibrated:
-                raise InvalidInputError(f"{predictor} predicts in no unit: choose one that does, such as gp.")
+                raise InvalidInputError(
+                    f"{predictor} does not predict in units of the target: choose one that does, such as gp."
+                )
 
     def fit(self) -> None:
-        """Learn from all complete evaluations, of which there must be one."""
+        """Fit to all full evaluations, of which there must be at least one."""
         history = self.problem.history
         rows = history.complete
         architectures = [history.architectures[row] for row in rows.tolist()]
@@ -55,14 +57,14 @@ class Models:
             model.fit(architectures, history.good[rows, place])
 
     def mean(self, architectures: Sequence[Architecture]) -> Floats:
-        """Predicted or known objectives ``(n, objectives)``, turned so that high is good."""
+        """Return predicted or known objectives ``(n, objectives)``, with signs such that high is good."""
         found = self.problem.foresee(architectures)
         for place, model in self._models.items():
             found[:, place] = model.predict(architectures)
         return found
 
     def std(self, architectures: Sequence[Architecture]) -> Floats:
-        """Standard deviations ``(n, objectives)`` of :meth:`mean`; 0 for what is known, or all the same."""
+        """Return standard deviations ``(n, objectives)`` of :meth:`mean`; 0 for known or constant objectives."""
         found = np.zeros((len(architectures), len(self.problem.objectives)))
         for place, model in self._models.items():
             found[:, place] = np.nan_to_num(_deviations(model, architectures))
@@ -70,17 +72,17 @@ class Models:
 
 
 def _deviations(model: Any, architectures: Sequence[Architecture]) -> Floats:
-    """What a predictor that knows how sure it is says ``(n,)``; nan where all targets were the same."""
+    """Return a predictor's standard deviations ``(n,)``; nan if all targets were the same."""
     return np.asarray(model.predict_std(architectures), np.float64)
 
 
 class Pool:
-    """Candidates: all of a small domain; of a larger one what an evolution on predictions visits.
+    """The candidates: all architectures of a small domain, or those that an evolution on predictions visits.
 
     Args:
-        problem: the search.
-        whole: architectures up to which a domain counts as small.
-        visits: how many an evolution visits.
+        problem: the problem of the search.
+        whole: largest size of a small domain.
+        visits: number of architectures that an evolution visits.
     """
 
     def __init__(self, problem: Problem, whole: int, visits: int) -> None:
@@ -91,18 +93,18 @@ class Pool:
             self.every = {problem.domain.key(one): one for one in every}
 
     def new(self, value: Value, seen: Container[str]) -> list[Architecture]:
-        """Candidates that were not seen, in random order.
+        """Return candidates that are not in ``seen``, in random order.
 
         Args:
-            value: predicted objectives ``(n, objectives)``, high is good; the evolution goes towards their front.
-            seen: keys to leave out.
+            value: predicted objectives ``(n, objectives)``, high is good; the evolution moves towards their front.
+            seen: keys to exclude.
         """
         found = self._evolved(value) if self.every is None else self.every
         left = [one for key, one in found.items() if key not in seen]
         return [left[row] for row in self.problem.rng.permutation(len(left)).tolist()]
 
     def _evolved(self, value: Value) -> dict[str, Architecture]:
-        """NSGA-II on predictions, from the front that is known and as many random architectures: all that it visits."""
+        """Run NSGA-II on predictions, from the known front and as many random architectures; return all it visits."""
         domain, rng, history = self.problem.domain, self.problem.rng, self.problem.history
         half = max(1, self.visits // 40)
         best = [history.architectures[row] for row in survivors(history.good, half).tolist()]
@@ -118,24 +120,24 @@ class Pool:
             members += children.values()
             good = np.concatenate([good, value(list(children.values()))])
             rows = survivors(good, 2 * half)
-            if not len(rows):  # no prediction is a number: nothing leads anywhere
+            if not len(rows):  # no prediction is a number, so that nothing can be selected
                 break
             members, good = [members[row] for row in rows.tolist()], good[rows]
         return found
 
 
 class Predicting(Searcher):
-    """A searcher that fits models to what was evaluated, and chooses a few architectures at a time by them.
+    """A searcher that fits models to the evaluations and chooses a few architectures at a time by their predictions.
 
-    A subclass gives the settings below their defaults, in a constructor of its own, and writes :meth:`choose`.
+    A subclass defines defaults of the settings below in its own constructor, and implements :meth:`choose`.
 
     Args:
         predictor: name and settings of a predictor, in brackets if it has settings: "(gp:encoding=onehot)".
         initial: evaluations before the first fit.
-        every: architectures that are chosen by one fit, at least.
+        every: least number of architectures that are chosen with one fit.
         explore: share of them that are random.
-        pool: architectures up to which all of a domain are candidates.
-        visits: candidates where there are more.
+        pool: largest size of a domain of which all architectures are candidates.
+        visits: number of candidates in larger domains.
     """
 
     several = True
@@ -148,7 +150,7 @@ class Predicting(Searcher):
     }
     #: whether predictions need a standard deviation
     sure: ClassVar[bool] = False
-    #: whether the lowest and the highest of each objective that is known, such as FLOPs, are among the first
+    #: whether the first architectures include the lowest and the highest of each known objective, such as FLOPs
     from_ends: ClassVar[bool] = False
 
     def __init__(self, predictor: str, initial: int, every: int, explore: float, pool: int, visits: int) -> None:
@@ -161,7 +163,7 @@ class Predicting(Searcher):
 
     @abstractmethod
     def choose(self, candidates: Sequence[Architecture], mean: Floats, count: int) -> list[int]:
-        """Rows of the ``count`` candidates to propose, best first.
+        """Return the rows of the ``count`` candidates to propose, best first.
 
         Args:
             candidates: ``n`` in random order.
@@ -170,11 +172,11 @@ class Predicting(Searcher):
         """
 
     def begin(self, problem: Problem) -> None:
-        """Take the problem.
+        """Receive the problem.
 
         Raises:
             UnknownNameError: there is no such predictor.
-            InvalidInputError: it does not tell how sure it is, and has to.
+            InvalidInputError: it does not predict a standard deviation, and one is needed.
         """
         super().begin(problem)
         self.models = Models(problem, self.predictor, sure=self.sure)
@@ -184,7 +186,7 @@ class Predicting(Searcher):
         self._out = Outstanding()
 
     def ask(self, count: int) -> list[Proposal]:
-        """The first architectures, then those that are chosen by predictions."""
+        """Propose the first architectures, then those that are chosen by predictions."""
         history = self.problem.history
         if not self._drawn:
             self._queue, self._drawn = self.first(), True
@@ -196,7 +198,7 @@ class Predicting(Searcher):
         return [Proposal(one) for one in found]
 
     def first(self) -> list[Architecture]:
-        """The first architectures: what a warm start chooses, or random ones, the ends of known objectives if asked."""
+        """Return the first architectures: by warm start, or random and possibly the ends of known objectives."""
         problem = self.problem
         ends = problem.ends(self.pool)[: self.initial] if self.from_ends and problem.warm_start is None else []
         found = {problem.domain.key(one): one for one in [*ends, *problem.initial(self.initial)]}
@@ -221,21 +223,21 @@ class Predicting(Searcher):
         return chosen + self._random(count - len(chosen), chosen)
 
     def candidates_now(self, seen: Container[str]) -> list[Architecture]:
-        """Candidates for :meth:`choose`, in random order, but those whose keys were seen."""
+        """Return candidates for :meth:`choose` in random order, without those whose keys are in ``seen``."""
         if self._candidates is None:
             self._candidates = Pool(self.problem, self.pool, self.visits)
         return self._candidates.new(self.models.mean, seen)
 
     def tell(self, answers: Sequence[Answer]) -> None:
-        """Forget what was out; the history has the answers."""
+        """Forget pending proposals; the history contains the results."""
         self._out.told(self.problem.domain.key(answer.architecture) for answer in answers)
 
     def state(self) -> dict[str, Any]:
-        """What is still to be proposed, and what is out."""
+        """Return the architectures that are still to be proposed, and the pending proposals."""
         return {"drawn": self._drawn, "queue": [one.key for one in self._queue], "out": self._out.state()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Become what :meth:`state` described."""
+        """Restore the state from :meth:`state`."""
         space = self.problem.domain.space.name
         self._drawn, self._queue = state["drawn"], [Architecture(space, key) for key in state["queue"]]
         self._out.restore(state["out"])

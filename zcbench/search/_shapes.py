@@ -1,4 +1,4 @@
-"""What each line of a ledger holds: whatever somebody edited or another program wrote is found where it is read."""
+"""The fields of each line of a ledger; lines that were edited or written by another program are detected."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ _STATUSES = frozenset(map(str, Status))
 
 
 def checked(row: Mapping[str, Any]) -> None:
-    """Refuse a line that lacks what lines of its kind hold.
+    """Refuse a line with missing or invalid fields for its kind.
 
     Args:
-        row: a line; of a kind that is not known anything is taken.
+        row: a line; a line of an unknown kind is accepted.
 
     Raises:
-        ValueError: the message names what is wrong.
+        ValueError: the message names the error.
     """
     kind = _kind(row)
     for name, holds in _KINDS.get(kind, {}).items():
         if name not in row:
             if kind == "search":
-                continue  # whoever opens a ledger compares its head
+                continue  # the head is compared when the ledger is opened
             raise ValueError(f"it has no {name}")
         if not holds(row[name]):
-            raise ValueError(f"its {name} is nothing that a search writes")
+            raise ValueError(f"its {name} is not valid")
     if kind == "scored":
         count = len(row["architectures"])
         if len(row["values"]) != count or len(row["seconds"]) != count:
-            raise ValueError(f"it has not one value and one time for each of {count} architectures")
+            raise ValueError(f"it does not have one value and one time for each of {count} architectures")
         if not _count(row.get("stored", 0)):
-            raise ValueError("its stored is nothing that a search writes")
+            raise ValueError("its stored is not valid")
         if any(not place.isdecimal() or int(place) >= count for place in row["reasons"]):
-            raise ValueError("its reasons are not of its architectures")
+            raise ValueError("its reasons do not belong to its architectures")
 
 
 def _kind(row: Mapping[str, Any]) -> str:
@@ -45,7 +45,7 @@ def _kind(row: Mapping[str, Any]) -> str:
 
 
 def number(value: Any) -> bool:
-    """Whether a value is a finite number."""
+    """Return whether a value is a finite number."""
     return type(value) in (int, float) and math.isfinite(value)
 
 

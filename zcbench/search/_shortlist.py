@@ -1,4 +1,4 @@
-"""A few architectures of very many, by cheap scores, without a search."""
+"""Selects a few architectures from very many by cheap scores, without a search."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ from zcbench.types import Architecture, Batch, SearchSpace, Supernet
 
 @dataclass(frozen=True, repr=False)
 class Shortlist:
-    """A few architectures, in the order in which they were chosen; the best by the last scorer comes first.
+    """A few architectures in the order of their selection; the best by the last scorer is first.
 
     Attributes:
         architectures: ``(k,)``.
-        scores: by label of a scorer, ``(k,)`` what it says of them, in its own units.
-        drawn: different architectures that were drawn.
-        scored: by label, how many a scorer saw.
-        seconds: of all.
-        notes: sentences that whoever reads the result has to know.
+        scores: by label of a scorer, ``(k,)`` its scores of them, in its own units.
+        drawn: number of different architectures that were drawn.
+        scored: by label, number of architectures that the scorer scored.
+        seconds: total seconds.
+        notes: sentences that a reader of the result needs to know.
     """
 
     architectures: tuple[Architecture, ...]
@@ -73,28 +73,28 @@ def shortlist(
     batch_size: int = 64,
     classes: int | None = None,
 ) -> Shortlist:
-    """Choose a few promising architectures that are unlike one another, out of very many, by cheap scores.
+    """Choose a few promising architectures that differ from each other from very many, by cheap scores.
 
     Args:
-        space: a search space, a benchmark or the name of one, or a supernet.
-        k: how many.
-        scorer: what scores, as :func:`zcbench.get_scorer` takes it; several, in a list or as text with commas, from the
-            cheapest to the dearest. All but the last are taken for sums over choices where they are: parameters of
-            100,000 architectures are then reckoned from those of some hundred.
-        candidates: different architectures that are drawn, at most; fewer where the space has no more.
-        keep: how many the last of several scorers scores.
-        constraints: what every architecture has to keep, as :func:`zcbench.search` takes it.
-        diversity: weight of being unlike the others; 0 takes the best.
-        encoding: by which architectures are compared.
-        seed: decides what is drawn, and the weights and samples of proxies.
-        store: folder in which scores of proxies are looked up, and kept.
-        data: what the networks of proxies see: a batch, or the name of samples; default those of the benchmark.
-        batch_size: samples in their batch.
-        classes: outputs of their networks.
+        space: a search space, a benchmark or its name, or a supernet.
+        k: number of architectures.
+        scorer: a scorer, as for :func:`zcbench.get_scorer`; several, in a list or as text with commas, from the
+            cheapest to the most expensive. All but the last are computed from choices if they are sums over choices, so
+            that some hundred networks are enough to count the parameters of 100,000 architectures.
+        candidates: largest number of different architectures to draw; fewer if the space has no more.
+        keep: number of architectures that the last of several scorers scores.
+        constraints: conditions that every architecture must satisfy, as for :func:`zcbench.search`.
+        diversity: weight of the difference from the others; 0 chooses the best.
+        encoding: encoding by which architectures are compared.
+        seed: determines the drawn architectures, and the weights and samples of proxies.
+        store: folder in which scores of proxies are looked up and saved.
+        data: input of the proxies' networks: a batch, or the name of a source of samples; default the benchmark's.
+        batch_size: number of samples in this batch.
+        classes: number of outputs of the proxies' networks.
 
     Raises:
-        InvalidInputError: an argument is out of range, nothing keeps the constraints, or nothing has a score.
-        UnknownNameError: there is no such scorer, or benchmark.
+        InvalidInputError: an argument is out of range, nothing satisfies the constraints, or nothing has a score.
+        UnknownNameError: there is no such scorer or benchmark.
 
     Example:
         >>> import zcbench
@@ -122,7 +122,7 @@ def shortlist(
     if not left:
         last = scorers[len(sifted.counts) - 1]
         seen = many(sifted.counts[-1], "architecture")
-        raise InvalidInputError(f"the scorer {last.label} has no score of any of {seen}: {sifted.reason}")
+        raise InvalidInputError(f"the scorer {last.label} has no score for any of {seen}: {sifted.reason}")
     chosen = unlike(problem, encoding, left, np.arange(len(left)), k, diversity)
     notes = list(domain.notes())
     if len(chosen) < k:
@@ -138,14 +138,14 @@ def shortlist(
 
 
 def _several(given: Any, context: Context) -> list[Scorer]:
-    """Scorers in their order; those that many architectures go through are reckoned where they are sums."""
+    """Return the scorers in order; those of many architectures are computed from choices if they are sums."""
     listed: Sequence[Any] = given if isinstance(given, list | tuple) else [given]
     texts = [one for each in listed for one in (split_list(each) if isinstance(each, str) else [each])]
     if not texts:
-        raise InvalidInputError("a shortlist needs a scorer: name one, such as params.")
+        raise InvalidInputError("a shortlist needs a scorer: give one, such as params.")
     made = [as_scorer(one, context) for one in texts]
     labels = [one.label for one in made]
     if len(set(labels)) < len(labels):
-        raise InvalidInputError(f"{max(labels, key=labels.count)} is given as a scorer twice: name it once.")
+        raise InvalidInputError(f"{max(labels, key=labels.count)} is given as a scorer twice: give it once.")
     last = len(made) - 1
     return [one if one.of_sets or (place == last and last) else Reckoned(one) for place, one in enumerate(made)]

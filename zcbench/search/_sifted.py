@@ -1,4 +1,4 @@
-"""Many candidates, filtered by cheap scores first: what costs least decides which of them the dearer scorers see."""
+"""Filters many candidates by cheap scores first, so that expensive scorers score only the remaining ones."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from zcbench.search._problem import Problem
 from zcbench.search._quantities import of_scorer
 from zcbench.types import Architecture
 
-#: of a ranking, at least how many are compared, and how many for each one that is chosen
+#: number of compared candidates at the top of a ranking: at least, and for each one that is chosen
 _NEAR_THE_TOP, _TIMES = 1_000, 20
 
 
 class Reckoned(Scorer):
-    """A scorer whose scores of many architectures are reckoned from their choices, where they are sums over these.
+    """A scorer whose scores of many architectures are computed from their choices if they are sums over these.
 
     Args:
-        scorer: what scores; that its scores are such sums is found out from some of them.
+        scorer: the scorer; whether its scores are such sums is determined from some of them.
     """
 
     def __init__(self, scorer: Scorer) -> None:
@@ -32,12 +32,12 @@ class Reckoned(Scorer):
 
     @property
     def identifier(self) -> str:
-        """That of the scorer."""
+        """The scorer's identifier."""
         return self._scorer.identifier
 
     def score(self, architectures: Sequence[Architecture]) -> Scores:
-        """Scores ``(n,)``; the seconds are of all together."""
-        assert self.context is not None  # the scorer had begun
+        """Return scores ``(n,)``; the total seconds are divided equally among them."""
+        assert self.context is not None  # the scorer has begun
         began = time.perf_counter()
         values = self._quantity.values(architectures, self.context.space)
         each = (time.perf_counter() - began) / max(1, len(architectures))
@@ -46,23 +46,23 @@ class Reckoned(Scorer):
 
 
 class Sifted:
-    """What is left of many candidates, scored.
+    """The candidates that remain after scoring.
 
-    Every scorer scores what those before it left. The last of several sees ``kept``, and the numbers fall in equal
-    ratios until there. Candidates without a score are left out.
+    Every scorer scores the candidates that the previous ones kept. The last of several scores ``kept`` candidates, and
+    the numbers decrease to it in equal ratios. Candidates without a score are excluded.
 
     Args:
-        problem: says where candidates are, and how they are encoded.
-        scorers: from the cheapest to the dearest.
-        candidates: different architectures that are drawn, at most.
-        kept: what the last scorer sees, if there are several, at most.
-        rng: decides what is drawn.
+        problem: gives the domain and the encoding of candidates.
+        scorers: from the cheapest to the most expensive.
+        candidates: largest number of different architectures to draw.
+        kept: largest number of candidates for the last of several scorers.
+        rng: random numbers for the draws.
 
     Attributes:
-        architectures: what the last scorer scored, best first; in the order of drawing without scorers.
-        scores: by label, what each scorer says of them.
-        counts: candidates that each scorer saw.
-        reason: why the last scorer had no score of one of them; "" where it had all.
+        architectures: the candidates that the last scorer scored, best first; in the order of drawing without scorers.
+        scores: by label, each scorer's scores of them.
+        counts: number of candidates that each scorer scored.
+        reason: why the last scorer had no score for one of them; "" if it had all.
     """
 
     def __init__(
@@ -97,15 +97,15 @@ def unlike(
     count: int,
     weight: float,
 ) -> list[int]:
-    """Rows of ``count`` architectures high in a ranking that are unlike one another; see :func:`diverse`.
+    """Return the rows of ``count`` architectures high in a ranking that differ from each other; see :func:`diverse`.
 
     Args:
-        problem: says how architectures are encoded.
-        encoding: by which they are compared.
+        problem: gives the encoding of architectures.
+        encoding: encoding by which they are compared.
         architectures: ``(n,)``.
         order: their rows, best first.
-        count: how many.
-        weight: of diversity.
+        count: number of rows.
+        weight: weight of diversity.
     """
     rows = [int(row) for row in order[: max(_NEAR_THE_TOP, _TIMES * count)]]
     if not weight or len(rows) <= 1:

@@ -1,4 +1,4 @@
-"""A predictor in a search: fitted to what was evaluated, asked of what may come next."""
+"""A predictor in a search: fitted to the evaluations, applied to candidates."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from zcbench.search._base import Floats
 from zcbench.search._problem import Problem
 from zcbench.types import Architecture
 
-#: numbers of a pool's matrix that are written out at once
+#: numbers of a pool's matrix that are computed at once
 _NUMBERS = 8_000_000
-#: columns of a training set that differs in none: nothing can be learned, and all of them may not fit into memory
+#: columns of a training set whose rows are all equal: nothing can be learned, and all columns may not fit into memory
 _FEW = 1_000
 
 
 class _PoolEncoder(Encoder):
-    """Some columns of an encoder, of a pool's architectures known already.
+    """Some columns of an encoder, with cached rows for the architectures of a pool.
 
     Args:
         encoder: gives all columns.
-        known: the pool's rows, ``(pool, columns)``, and where each architecture stands in them.
-        kept: numbers of the columns that it gives.
+        known: the pool's rows ``(pool, columns)``, and the row number of each architecture.
+        kept: numbers of the columns to return.
     """
 
     def __init__(self, encoder: Encoder, known: _Known, kept: NDArray[np.intp]) -> None:
@@ -39,12 +39,12 @@ class _PoolEncoder(Encoder):
         self.groups = encoder.groups[kept]
 
     def transform(self, architectures: Sequence[Architecture]) -> Floats:
-        """``(architectures, columns)``; what is not of the pool is encoded now."""
+        """Return ``(architectures, columns)``; architectures outside the pool are encoded now."""
         return self._known.columns(architectures, self._encoder, self._kept)
 
 
 class _Known:
-    """A pool and its matrix, sparse: paths through a network can be as many as there are networks."""
+    """A pool and its matrix, sparse because an encoding of paths can have as many columns as there are networks."""
 
     def __init__(self, encoder: Encoder, pool: Sequence[Architecture]) -> None:
         from scipy.sparse import csc_array, csr_array, vstack
@@ -61,14 +61,14 @@ class _Known:
         self._row = {one: row for row, one in enumerate(self._pool)}
 
     def columns(self, architectures: Sequence[Architecture], encoder: Encoder, kept: NDArray[np.intp]) -> Floats:
-        """Some columns of architectures' rows."""
+        """Return some columns of architectures' rows."""
         if architectures == self._pool:  # compares identities first
             found: Floats = self._by_column[:, kept].toarray()
             return found
         return self.rows(architectures, encoder)[:, kept]
 
     def rows(self, architectures: Sequence[Architecture], encoder: Encoder) -> Floats:
-        """Whole rows; what is not of the pool is encoded now."""
+        """Return whole rows; architectures outside the pool are encoded now."""
         try:
             found: Floats = self._by_row[[self._row[one] for one in architectures]].toarray()
         except KeyError:
@@ -77,12 +77,12 @@ class _Known:
 
 
 class PoolEncoding(Encoding):
-    """Vectors of a pool, encoded once, so that predictions over the pool encode nothing.
+    """Vectors of a pool, encoded once for all predictions over the pool.
 
-    A training set fixes which of the pool's columns are seen: those in which its rows differ.
+    A training set determines which of the pool's columns are used: those in which its rows differ.
 
     Args:
-        encoding: vectors.
+        encoding: an encoding of vectors.
         pool: all candidates.
     """
 
@@ -92,31 +92,31 @@ class PoolEncoding(Encoding):
         self._pool = _Known(self._encoder, pool)
 
     def fit(self, architectures: Sequence[Architecture]) -> Encoder:
-        """The columns in which these architectures differ; if they differ in none, the first thousand."""
+        """Select the columns in which these architectures differ; if they differ in none, the first thousand."""
         seen = self._pool.rows(architectures, self._encoder)
         same = np.isnan(seen) & np.isnan(seen[:1]) | (seen == seen[:1])
         kept = np.flatnonzero(~same.all(0))
         return _PoolEncoder(self._encoder, self._pool, kept if len(kept) else np.arange(min(seen.shape[1], _FEW)))
 
     def rows(self, architectures: Sequence[Architecture]) -> list[Floats]:
-        """A row for each architecture."""
+        """Return a row for each architecture."""
         return list(self._pool.rows(architectures, self._encoder))
 
 
 class Surrogate:
-    """A predictor that learns from what was evaluated.
+    """A predictor that is fitted to the evaluations.
 
     Targets are replaced by the normal scores of their ranks, unless ``targets`` is "values": accuracies are skewed, and
-    a few broken networks would else decide every fit.
+    a few failed trainings would otherwise dominate every fit.
 
     Args:
-        problem: what is searched; its features stand beside the predictor's encoding.
+        problem: the problem of the search; its features are added to the predictor's encoding.
         label: name and settings of a predictor, in brackets if there are settings.
         targets: "ranks" or "values".
 
     Attributes:
         uncertain: whether predictions have deviations.
-        best: the best that was learned from, on the scale that is learned.
+        best: the best target of the fit, on the fitted scale.
 
     Raises:
         UnknownNameError: there is no such predictor.
@@ -136,17 +136,17 @@ class Surrogate:
         return self
 
     def fit(self, architectures: Sequence[Architecture], good: Floats) -> None:
-        """Learn from architectures ``(n,)`` and finite numbers ``(n,)``, high is good."""
+        """Fit to architectures ``(n,)`` and finite numbers ``(n,)``, high is good."""
         learned = Ranks(good).forward(good) if self._targets == "ranks" else good
         self.best = float(learned.max())
         self._predictor = clone(self._template).fit(architectures, learned)
 
     def predict(self, architectures: Sequence[Architecture]) -> tuple[Floats, Floats]:
-        """Means and standard deviations, both ``(m,)``, on the scale that is learned; deviations are nan without any.
+        """Return means and standard deviations ``(m,)`` on the fitted scale; unknown deviations are nan.
 
-        A mean that is nan counts as the worst.
+        A mean that is nan is replaced by the worst value.
         """
-        assert self._predictor is not None  # it is asked after it was fitted
+        assert self._predictor is not None  # it was fitted before
         if isinstance(self._predictor, Uncertain) and type(self._predictor).predict_std is Uncertain.predict_std:
             mean, deviation = self._predictor.predict_with_std(architectures)
         else:

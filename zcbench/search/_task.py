@@ -1,4 +1,4 @@
-"""The task of a search: what evaluates, what is searched for, and where."""
+"""The task of a search: evaluator, objectives and domain."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Equal = str | Callable[[Architecture], str]
 
 @dataclass(frozen=True)
 class Calls:
-    """How a function of the user's is called; see :func:`zcbench.search`."""
+    """How the user's function is called; see :func:`zcbench.search`."""
 
     epochs: int | None
     workers: int
@@ -42,15 +42,15 @@ class Calls:
 
 @dataclass(frozen=True)
 class Task:
-    """What is asked of every searcher alike.
+    """The task, which is the same for every searcher.
 
     Attributes:
-        evaluator: what evaluates.
-        objectives: what is searched for; those that scorers give stand last.
-        domain: where.
-        known: scorers that know an objective of networks that were never trained, by its name.
-        reference: what hypervolume is measured from, turned so that high is good; None for no such point.
-        head: what the head of a ledger says of it.
+        evaluator: the evaluator.
+        objectives: the objectives; those that scorers give are last.
+        domain: the domain.
+        known: by name, scorers that give an objective of networks without training them.
+        reference: reference point of the hypervolume, with signs such that high is good; None for no such point.
+        head: the task's entries in a ledger's head.
     """
 
     evaluator: Evaluator
@@ -76,13 +76,13 @@ def task_of(
     reference: Mapping[str, float] | None,
     context: Context,
 ) -> Task:
-    """The task that a user describes.
+    """Make the task that a user describes.
 
-    Beside the arguments of :func:`zcbench.search` it takes the ``table`` that the space came with or that evaluates,
-    the objectives that scorers give (``scored``), how a function is called, and the ``context`` of scorers.
+    In addition to the arguments of :func:`zcbench.search` it takes the space's own or evaluating ``table``, the
+    objectives that scorers give (``scored``), how a function is called, and the ``context`` of scorers.
 
     Raises:
-        InvalidInputError: something does not go together, or nothing keeps the constraints.
+        InvalidInputError: arguments do not fit together, or nothing satisfies the constraints.
         UnknownNameError: the table has no such column.
     """
     evaluator, goals = _evaluator(evaluate, objectives, reported, scored, cost, calls)
@@ -119,47 +119,49 @@ def _evaluator(
     cost: str | float | None,
     calls: Calls,
 ) -> tuple[Evaluator, tuple[Objective, ...]]:
-    """What evaluates, and what is searched for."""
+    """Return the evaluator and the objectives."""
     names = None if objectives is None else rules.all_text("objectives", objectives)
     if evaluate is None and (names or not scored):
         raise InvalidInputError(
-            "say what evaluates: a benchmark, or a function from an architecture to a number. Only a search for scores "
+            "give evaluate: a benchmark, or a function from an architecture to a number. Only a search for scores "
             'alone needs none: give a scorer with the role "objective".'
         )
     if names == [] and not scored:
-        raise InvalidInputError('a search needs an objective: name one, or give a scorer with the role "objective".')
+        raise InvalidInputError('a search needs an objective: give one, or a scorer with the role "objective".')
     evaluator: Evaluator
     if isinstance(evaluate, Benchmark):
         if executor_of(calls.executor) is not None:
-            raise InvalidInputError("executor goes with a function: a table is looked up here.")
+            raise InvalidInputError("executor applies only to a function: a table is read in this process.")
         goals = tuple(_of_table(evaluate, name) for name in names or [])
         looked_up = list(dict.fromkeys([*(goal.name for goal in goals), *reported]))
         seconds = cost if goals or cost is not None else 0.0
         evaluator = TableEvaluator(evaluate, looked_up, seconds, objectives=[goal.name for goal in goals])
     else:
         if cost is not None:
-            raise InvalidInputError("cost goes with a table: the clock of a function is the wall's.")
+            raise InvalidInputError("cost applies only to a table: a function's cost is measured by the wall clock.")
         named = [] if evaluate is None else ["value"] if names is None else names
         if not all(name.removeprefix("-").strip() for name in named):
-            raise InvalidInputError("an objective has no name: write that of a number which evaluate gives.")
+            raise InvalidInputError("an objective has no name: give the name of a number that evaluate returns.")
         goals = tuple(Objective(name.removeprefix("-"), not name.startswith("-")) for name in named)
         evaluator = FunctionEvaluator(nothing if evaluate is None else evaluate, goals, **vars(calls))
         evaluator.unnamed = names is None and evaluate is not None
     bare = [goal.name for goal in goals]
     if len(set(bare)) < len(bare):
-        raise InvalidInputError(f"{max(bare, key=bare.count)} is given as an objective twice: name it once.")
+        raise InvalidInputError(f"{max(bare, key=bare.count)} is given as an objective twice: give it once.")
     if twice := {goal.name for goal in goals} & {goal.name for goal in scored}:
-        raise InvalidInputError(f"{min(twice)} is an objective and the label of a scorer that gives one: drop either.")
+        raise InvalidInputError(
+            f"{min(twice)} is an objective and the label of a scorer that gives one: remove one of them."
+        )
     return evaluator, (*goals, *scored)
 
 
 def nothing(architecture: Architecture) -> dict[str, float]:
-    """What evaluates where only scores are searched for."""
+    """Return no values: the evaluation if all objectives are scores."""
     return {}
 
 
 def _of_table(benchmark: Benchmark, name: str) -> Objective:
-    """A column as an objective: a target's direction is the table's, a fact's is written with a sign."""
+    """Return a column as an objective: the table has a target's direction, and a sign gives a fact's."""
     bare = name.removeprefix("-")
     if bare in benchmark.targets:
         return Objective(bare, benchmark.targets[bare].higher_is_better)
@@ -169,7 +171,7 @@ def _of_table(benchmark: Benchmark, name: str) -> Objective:
 
 
 def _known(evaluator: Evaluator, goals: Iterable[Objective]) -> dict[str, Scorer]:
-    """Objectives that a table knows of networks that were never trained."""
+    """Return scorers of the objectives that a table contains for networks that were never trained."""
     if not isinstance(evaluator, TableEvaluator):
         return {}
     facts = evaluator.benchmark.facts
@@ -187,7 +189,7 @@ def _numbers_of(given: Mapping[str, float], goals: Sequence[Objective]) -> dict[
 
 
 def _turned(given: Mapping[str, float] | None, goals: Sequence[Objective]) -> tuple[float, ...] | None:
-    """The reference point, turned so that high is good."""
+    """Return the reference point with signs such that high is good."""
     if given is None:
         return None
     numbers = _numbers_of(given, goals)

@@ -1,4 +1,4 @@
-"""How an architecture that keeps the constraints is found where few do: step by step towards the bounds."""
+"""Finds architectures within tight constraints, by steps towards the bounds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from zcbench.search._base import Floats
 from zcbench.types import Architecture, SearchSpace
 
-#: steps towards the bounds, and steps at random among what is allowed
+#: largest number of steps towards the bounds, and of random steps within them
 STEPS, FURTHER = 200, 8
 Violations = Callable[[Sequence[Architecture]], Floats]
 
@@ -23,19 +23,19 @@ def towards(
     known: Container[Architecture] | None = None,
     further: int = FURTHER,
 ) -> list[Architecture]:
-    """Change an architecture until it keeps the constraints, then at random as long as it does.
+    """Change an architecture until it satisfies the constraints, then at random within them.
 
     Args:
-        start: where to begin.
-        space: what says which are one change away.
-        violations: how far architectures are outside of the bounds ``(n,)``; 0 where they keep them.
-        rng: random numbers: which of equally good changes is taken, and the last steps.
-        known: the only architectures that there are; None for the whole space.
-        further: steps at random at the end.
+        start: the first architecture.
+        space: determines the architectures one change away.
+        violations: distance of architectures from the bounds ``(n,)``; 0 within them.
+        rng: random numbers for the choice among equally good changes and for the random steps.
+        known: the only architectures to choose from; None for the whole space.
+        further: number of random steps at the end.
 
     Returns:
-        Architectures that keep the constraints, one for each step at random and the first; none where no change came
-        nearer.
+        Architectures that satisfy the constraints: the first one found and one for each random step; none if no change
+        reduces the distance.
     """
     found = start
     left = float(violations([start])[0])

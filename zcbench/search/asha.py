@@ -1,4 +1,4 @@
-"""Asynchronous successive halving: promote what can be promoted now, and begin a new network else."""
+"""Asynchronous successive halving: promotes a network as soon as possible, otherwise starts a new one."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from zcbench.search._problem import Problem
 from zcbench.search._register import register_searcher
 from zcbench.types import Architecture
 
-#: networks that are drawn at once
+#: number of networks drawn at once
 _AHEAD = 20
-#: minus the value after a rung's epochs, and the row of the history; failures have inf
+#: minus the value after a rung's epochs (inf for failures), and the row of the history
 _Place = tuple[float, int]
-#: a network, the number of the rung that it is on its way to, and the epochs that come next
+#: a network, the number of its next rung, and the epochs to train next
 _Found = tuple[Architecture, int, int | None]
 
 
 class _Rung:
-    """What was trained for some epochs, best first, the earlier of equal ones.
+    """The networks trained for a rung's epochs, best first, the earlier of equal ones first.
 
     Attributes:
-        places: all.
-        here: those with a value that the next rung has not got.
-        of: by network.
+        places: all networks.
+        here: networks with a value that have not reached the next rung.
+        of: places by network.
     """
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class _Rung:
         self.of: dict[str, _Place] = {}
 
     def add(self, network: str, value: float, row: int) -> None:
-        """Take an answer."""
+        """Add a network."""
         place = (-value if math.isfinite(value) else math.inf, row)
         insort(self.places, place)
         self.of[network] = place
@@ -47,7 +47,7 @@ class _Rung:
             insort(self.here, place)
 
     def leave(self, network: str) -> None:
-        """Take that the next rung has it."""
+        """Record that a network has reached the next rung."""
         place = self.of.get(network)
         if place is not None and (at := bisect_left(self.here, place)) < len(self.here) and self.here[at] == place:
             del self.here[at]
@@ -59,25 +59,25 @@ class _Rung:
     "algorithm 2; threshold: T. Domhan et al., IJCAI 2015, section 3.3",
 )
 class ASHA(Searcher):
-    """Asynchronous successive halving: a network goes on as soon as it is among the best 1/eta of its rung so far.
+    """Asynchronous successive halving: a network continues as soon as it is among the best 1/eta of its rung so far.
 
-    Needs learning curves, or a function that takes ``epochs``. A training that goes on pays for the rest alone. Nothing
-    waits for a rung to be full: where nothing can go on, a new network begins. New ones are random, or the best of many
-    by the warm-start scorer. Failed trainings count as the worst of their rung.
+    It needs learning curves, or a function with an argument ``epochs``. A continued training costs only the remaining
+    epochs. No training waits until a rung is full: if no network can continue, a new one begins. New networks are
+    random, or the best of many by the warm-start scorer. Failed trainings rank last in their rung.
 
-    Two additions: where no network is new, the best of the highest rung goes on, so that a small space is trained to
-    the end while there is budget. With a threshold, a training is left where its forecast says that it cannot win: it
-    keeps its place in its rung, and is trained on where nothing else is left.
+    There are two additions to the source. If there is no new network, the best of the highest rung continues, so that a
+    small space is fully trained while there is budget. With a threshold, a training stops if its forecast cannot win;
+    it keeps its place in its rung, and continues only if nothing else is left.
 
     Args:
-        eta: what is divided by from rung to rung.
-        least: epochs of the first rung, or a few more: the last rung is a whole training, and each before it has a
-            share of 1/eta of the epochs.
-        threshold: leave a training as soon as its probability of ending better than the best whole one so far, by a
-            forecast of its learning curve, is below this; 0 for no forecasts. .2 pays where trainings can be looked at
-            after each epoch.
-        predictor: of learning curves, with a threshold; one that learns is fitted to the whole trainings so far.
-        every: epochs between two looks at a training, with a threshold.
+        eta: ratio of networks, and of epochs, between rungs.
+        least: epochs of the first rung, or a few more: the last rung is a full training, and each earlier rung has
+            1/eta of the epochs of the next.
+        threshold: a training stops as soon as a forecast of its learning curve gives it a probability below this of
+            ending better than the best full training so far; 0 for no forecasts. .2 saves epochs if trainings can be
+            checked after each epoch.
+        predictor: learning-curve predictor, with a threshold; one that learns is fitted to the full trainings so far.
+        every: epochs between two checks of a training, with a threshold.
     """
 
     featured = False
@@ -94,23 +94,23 @@ class ASHA(Searcher):
         self.every = every
 
     def begin(self, problem: Problem) -> None:
-        """Take the problem.
+        """Receive the problem.
 
         Raises:
-            UnknownNameError: there is no such predictor of learning curves.
+            UnknownNameError: there is no such learning-curve predictor.
         """
         super().begin(problem)
         self._looks = Looks(problem, self.threshold, self.predictor, self.every)
         first = float(min(self.least, problem.epochs or 1))
         self._epochs: list[int | None] = [epochs for _, epochs in rungs(1, first, problem, self.eta)]
         self._rungs = [_Rung() for _ in self._epochs]
-        self._read = 0  # rows of the history that the rungs have
-        self._between: dict[str, int] = {}  # rows of trainings that are between two rungs, by network
+        self._read = 0  # number of rows of the history that the rungs contain
+        self._between: dict[str, int] = {}  # rows of trainings between two rungs, by network
         self._drawn: list[str] = []
         self._out = Outstanding()
 
     def ask(self, count: int) -> list[Proposal]:
-        """What is on its way to a rung, what can go on, from the highest rung down, then new networks."""
+        """Propose networks on their way to a rung, then promotions from the highest rung down, then new networks."""
         self._take_history()
         taken: dict[str, Proposal] = {}
         while len(taken) < count:
@@ -127,12 +127,12 @@ class ASHA(Searcher):
         return f"{rung} {self.problem.domain.key(architecture)}"
 
     def _rung_after(self, epochs: int | None) -> int:
-        """The first rung of so many epochs or more."""
+        """Return the first rung with these epochs or more."""
         last = len(self._epochs) - 1
         return last if epochs is None else next((n for n, e in enumerate(self._epochs[:-1]) if e and e >= epochs), last)
 
     def _going_on(self, busy: Container[str]) -> _Found | None:
-        """A training on its way to a rung that can still win, the nearest to its end."""
+        """Return the training between rungs that is nearest to its end among those that can still win."""
         history = self.problem.history
         waiting: list[tuple[int, int, str]] = []
         for network, row in self._between.items():
@@ -147,7 +147,7 @@ class ASHA(Searcher):
         return None
 
     def _promoted(self, busy: Container[str], *, last: bool = False) -> _Found | None:
-        """The best network that may go on, and the rung to which; with ``last`` all may that have a value."""
+        """Return the best network to promote, and its next rung; with ``last``, any network with a value."""
         for number in reversed(range(len(self._rungs) - 1)):
             rung, following = self._rungs[number], self._epochs[number + 1]
             most = len(rung.places) if last else len(rung.places) // self.eta
@@ -169,7 +169,7 @@ class ASHA(Searcher):
         return None
 
     def _left(self, busy: Container[str]) -> _Found | None:
-        """The best network of the highest rung, whatever is said of it; then one that was left before the first."""
+        """Return the best network of the highest rung, independent of forecasts; then one stopped before the first."""
         found = self._promoted(busy, last=True)
         if found is None:
             history, first = self.problem.history, self._epochs[0]
@@ -180,7 +180,7 @@ class ASHA(Searcher):
         return found
 
     def _new(self, busy: Container[str]) -> _Found | None:
-        """A network that begins; None if none is left."""
+        """Return a new network; None if none is left."""
         space = self.problem.domain.space.name
         if not self._drawn:
             self._drawn = [one.key for one in self.problem.initial(_AHEAD) if self._name(one, 0) not in busy]
@@ -190,7 +190,7 @@ class ASHA(Searcher):
         return one, 0, self._looks.on_the_way(self.problem.domain.key(one), self._epochs[0])
 
     def _take_history(self) -> None:
-        """Put what was answered since into its rung, or between two."""
+        """Add new results to their rung, or between two rungs."""
         history, number_of = self.problem.history, {epochs: number for number, epochs in enumerate(self._epochs)}
         for row in range(self._read, len(history)):
             number = number_of.get(history.epochs[row])
@@ -199,7 +199,7 @@ class ASHA(Searcher):
             if number is None and math.isfinite(history.good[row, 0]):
                 self._between[network] = row
                 continue
-            if number is None:  # it failed on its way
+            if number is None:  # it failed between two rungs
                 number = self._rung_after(history.epochs[row])
             self._rungs[number].add(network, float(history.good[row, 0]), row)
             if number:
@@ -207,14 +207,14 @@ class ASHA(Searcher):
         self._read = len(history)
 
     def tell(self, answers: Sequence[Answer]) -> None:
-        """Forget what was out; the history has the answers."""
+        """Forget pending proposals; the history contains the results."""
         self._out.told([self._name(one.architecture, self._rung_after(one.proposal.epochs)) for one in answers])
 
     def state(self) -> dict[str, Any]:
-        """Networks that were drawn, and what is out; rungs are in the history."""
+        """Return the drawn networks and the pending proposals; the history contains the rungs."""
         return {"drawn": list(self._drawn), "out": self._out.state()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Become what :meth:`state` described."""
+        """Restore the state from :meth:`state`."""
         self._drawn = list(state["drawn"])
         self._out.restore(state["out"])

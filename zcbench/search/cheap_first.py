@@ -1,4 +1,4 @@
-"""Cheap first: many candidates by cheap scores, a diverse few evaluated, a predictor of the answers, and again."""
+"""Cheap first: filter many candidates by cheap scores, evaluate a diverse few, fit a predictor, and repeat."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from zcbench.search._several import Predicting
 from zcbench.search._sifted import Reckoned, Sifted, unlike
 from zcbench.types import Architecture
 
-#: of what was evaluated, the best whose neighbours are candidates, too
+#: number of best evaluated architectures whose neighbours are candidates, too
 _PARENTS = 10
 
 
@@ -27,23 +27,23 @@ _PARENTS = 10
     "Process to Improve Recommendation Diversity', NeurIPS 2018, arXiv:1709.05135, algorithm 1",
 )
 class CheapFirst(Predicting):
-    """For expensive evaluations in batches: candidates are filtered by cheap scores, and each batch is diverse.
+    """Search for expensive evaluations in batches: cheap scores filter candidates, and each batch is diverse.
 
-    Candidates are drawn once, and ranked by scorers: those that are named in ``static``, then the warm-start scorer,
-    which sees as many as a warm start is chosen from. The first batch is the best of this ranking that
-    are unlike one another. Then a predictor learns from the answers, with these scores beside its encoding, and every
-    further batch is chosen among the candidates that are left, and neighbours of the best that were evaluated, by what
-    is predicted and how unlike they are. With several objectives the ranking is by fronts.
+    Candidates are drawn once and ranked by scorers: those named in ``static``, then the warm-start scorer, which scores
+    as many as a warm start is chosen from. The first batch consists of the best of this ranking that differ from each
+    other. Then a predictor is fitted to the evaluations, with these scores added to its encoding. Every further batch
+    is chosen from the remaining candidates and the neighbours of the best evaluated ones, by their predictions and by
+    how much they differ. With several objectives the ranking is by fronts.
 
     Args:
-        predictor: name and settings of a predictor that knows how sure it is, in brackets if it has settings.
+        predictor: name and settings of a predictor with standard deviations, in brackets if it has settings.
         initial: evaluations before the first fit.
-        candidates: architectures that are drawn.
-        static: scorers that need no pass through a network, "params" or "(params,flops)", from the cheapest to the
-            dearest; "" for none. Sums over choices are reckoned, and not measured for each.
-        diversity: weight of being unlike the others of a batch; 0 takes the best by the ranking.
-        optimism: what deviations are multiplied by, before they are added to predictions.
-        encoding: by which architectures are compared.
+        candidates: number of architectures to draw.
+        static: scorers that need no pass through a network, "params" or "(params,flops)", from the cheapest to the most
+            expensive; "" for none. Sums over choices are computed from choices instead of measured for each.
+        diversity: weight of the difference from the others of a batch; 0 takes the best of the ranking.
+        optimism: factor of the deviations that are added to predictions.
+        encoding: encoding by which architectures are compared.
     """
 
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
@@ -71,11 +71,11 @@ class CheapFirst(Predicting):
         self.encoding = encoding
 
     def begin(self, problem: Problem) -> None:
-        """Take the problem.
+        """Receive the problem.
 
         Raises:
             UnknownNameError: there is no such predictor, scorer or encoding.
-            InvalidInputError: the predictor does not tell how sure it is, or takes no scores beside its encoding.
+            InvalidInputError: the predictor has no standard deviations, or scores cannot be added to its encoding.
         """
         static = split_list(unwrapped(self.static)) if self.static else []
         self._static: list[Scorer] = [Reckoned(problem.scorer(text)) for text in static]
@@ -89,7 +89,7 @@ class CheapFirst(Predicting):
 
     @property
     def sifted(self) -> dict[str, Architecture]:
-        """By key, candidates that the filters left, best first."""
+        """Candidates that the filters kept by key, best first."""
         if self._sifted is None:
             rng, kept = np.random.default_rng(self._seed), self.problem.warm_start_from
             found = Sifted(self.problem, self._scorers, self.candidates, kept, rng)
@@ -97,7 +97,7 @@ class CheapFirst(Predicting):
         return self._sifted
 
     def first(self) -> list[Architecture]:
-        """The best by the scores that are unlike one another; without scores those of :class:`Predicting`."""
+        """Return the best by the scores that differ from each other; without scores, as :class:`Predicting`."""
         if not self._scorers:
             return super().first()
         left = [one for key, one in self.sifted.items() if key not in self.problem.history]
@@ -105,7 +105,7 @@ class CheapFirst(Predicting):
         return [left[row] for row in rows]
 
     def candidates_now(self, seen: Container[str]) -> list[Architecture]:
-        """What the filters left, and neighbours of the best so far, in random order."""
+        """Return the candidates that the filters kept and neighbours of the best so far, in random order."""
         history, domain = self.problem.history, self.problem.domain
         found = {key: one for key, one in self.sifted.items() if key not in seen}
         for row in survivors(history.good, _PARENTS).tolist():
@@ -116,7 +116,7 @@ class CheapFirst(Predicting):
         return [left[row] for row in self.problem.rng.permutation(len(left)).tolist()]
 
     def choose(self, candidates: Sequence[Architecture], mean: Floats, count: int) -> list[int]:
-        """The best by predictions that are unlike one another."""
+        """Choose the best by predictions that differ from each other."""
         hoped = mean + (self.optimism * self.models.std(candidates) if self.optimism else 0.0)
         return self._unlike(candidates, survivors(hoped, len(hoped)), count)
 
@@ -124,10 +124,10 @@ class CheapFirst(Predicting):
         return unlike(self.problem, self.encoding, candidates, order, count, self.diversity)
 
     def state(self) -> dict[str, Any]:
-        """Beside what is out, what the draw of candidates follows from."""
+        """Return the pending proposals, and the seed of the drawn candidates."""
         return {**super().state(), "seed": self._seed}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Become what :meth:`state` described; candidates are drawn again."""
+        """Restore the state from :meth:`state`; the candidates are drawn again."""
         super().restore(state)
         self._seed, self._sifted = state["seed"], None

@@ -1,14 +1,14 @@
-"""EEEA-Net: evolution whose first population keeps below a threshold, say of parameters.
+"""EEEA-Net: evolution whose first population is below a threshold, for example of parameters.
 
-An architecture of the first population whose score is above the threshold is dropped before it is trained, and another
-one is drawn in its place ("early exit population initialisation"). Then evolution goes on as without; children may
-leave the threshold. Where fewer architectures below it are found than the population has members, others fill it up. A
-bound that holds throughout is a constraint of the search.
+An architecture of the first population with a score above the threshold is rejected before it is trained, and another
+one is drawn instead ("early exit population initialisation"). Then evolution continues as usual, and children may
+exceed the threshold. If fewer architectures below it are found than the population has members, others complete the
+population. A bound that applies to the whole search is a constraint.
 
 Source: C. Termritthikun, Y. Jamtsho, J. Ieamsaard, P. Muneesawang, I. Lee, "EEEA-Net: An Early Exit Evolutionary Neural
-Architecture Search", Engineering Applications of Artificial Intelligence 104, 2021, arXiv:2108.06156, section 3; that
-children may leave the threshold is what the authors' code does. The paper evolves error, parameters and FLOPs together
-by the survival of NSGA-II; operators here are those of our NSGA-II.
+Architecture Search", Engineering Applications of Artificial Intelligence 104, 2021, arXiv:2108.06156, section 3.
+Children may exceed the threshold in the authors' code. The paper optimizes error, parameters and FLOPs together with
+the survival of NSGA-II; the operators here are those of our NSGA-II.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from zcbench.search._register import register_searcher
 from zcbench.search.nsga2 import NSGA2
 from zcbench.types import Architecture
 
-#: architectures that are drawn and scored for one population, at most
+#: largest number of architectures that are drawn and scored for one population
 TRIES = 1_000
 
 
@@ -35,14 +35,14 @@ TRIES = 1_000
     "Artif. Intell. 104, 2021, arXiv:2108.06156, section 3",
 )
 class EEEA(NSGA2):
-    """NSGA-II whose first population has scores of at most a threshold, say few parameters.
+    """NSGA-II whose first population has scores up to a threshold, for example few parameters.
 
     Args:
-        population: members.
+        population: number of members.
         crossover: probability that a child has two parents.
         mutation: probability that such a child is changed in one place; a child of one parent always is.
-        scorer: name of the scorer that the threshold is on.
-        most: the threshold, included; 0 for none, as in the paper's "normal" search.
+        scorer: name of the scorer for the threshold.
+        most: largest allowed score; 0 for no threshold, as in the paper's "normal" search.
     """
 
     ranges: ClassVar = {"most": (0, 1e300)}
@@ -59,9 +59,9 @@ class EEEA(NSGA2):
         self.scorer, self.most = scorer, most
 
     def begin(self, problem: Problem) -> None:
-        """Take the problem, without a population."""
+        """Receive the problem, without a population."""
         super().begin(problem)
-        self._exhausted = False  # whether looking for more below the threshold found none
+        self._exhausted = False  # whether no more were found below the threshold
 
     def _founders(self) -> list[Architecture]:
         if not self.most:
@@ -74,10 +74,10 @@ class EEEA(NSGA2):
         return found or super()._drawn(count, seen)
 
     def _below(self, count: int, seen: Container[str]) -> list[Architecture]:
-        """New architectures, drawn at random, with scores of at most the threshold.
+        """Draw new random architectures with scores up to the threshold.
 
         Raises:
-            InvalidInputError: none of many has such a score; the message says what the lowest is.
+            InvalidInputError: none of many has such a score; the message gives the lowest score.
         """
         domain, rng = self.problem.domain, self.problem.rng
         scorer = self.problem.scorer(self.scorer)
@@ -96,15 +96,15 @@ class EEEA(NSGA2):
             lowest: Any = np.nanmin([*dropped.values(), np.inf])
             raise InvalidInputError(
                 f"none of {len(dropped):,} random architectures has {self.scorer} of at most {self.most:g}: the lowest "
-                f"is {lowest:g}. Raise the threshold  most."
+                f"is {lowest:g}. Raise the setting  most."
             )
         return list(found.values())
 
     def state(self) -> dict[str, Any]:
-        """That of NSGA-II, and whether more can be found below the threshold."""
+        """Return the state of NSGA-II, and whether more can be found below the threshold."""
         return {**super().state(), "exhausted": self._exhausted}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Become what :meth:`state` described."""
+        """Restore the state from :meth:`state`."""
         super().restore(state)
         self._exhausted = bool(state["exhausted"])

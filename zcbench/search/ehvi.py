@@ -1,8 +1,8 @@
-"""Expected hypervolume improvement: what is expected to add most to the front is evaluated next.
+"""Expected hypervolume improvement: the next evaluation is the one that is expected to improve the front most.
 
-Each objective that has to be evaluated has a predictor of its own that knows how sure it is. Objectives that are known
-without training, such as FLOPs, enter as they are: nothing is spent on guessing them, and of two architectures with
-like accuracies the better one is known.
+Each objective that has to be evaluated has a separate predictor with standard deviations. Objectives that are known
+without training, such as FLOPs, are used exactly: no evaluation is spent on predicting them, and of two architectures
+with similar accuracies the better one is known.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from zcbench.search._register import register_searcher
 from zcbench.search._several import Predicting
 from zcbench.types import Architecture
 
-#: candidates whose improvement is computed at once
+#: number of candidates whose improvement is computed at once
 _BLOCK = 256
 
 
@@ -35,24 +35,24 @@ _BLOCK = 256
 class EHVI(Predicting):
     """Expected hypervolume improvement of independent predictions; objectives known without training are exact.
 
-    Where several architectures are chosen at once, each counts for the next ones as if its prediction had come true.
-    Candidates are all architectures where these are few, and else those that NSGA-II on predictions visits. Without a
-    reference point of the search, hypervolume is measured from the worst predictions among the candidates, but not from
-    outliers: a few broken networks would else make all gains small.
+    If several architectures are chosen at once, each is treated as evaluated with its predicted values when the next
+    ones are chosen. Candidates are all architectures of a small domain, otherwise those that NSGA-II on predictions
+    visits. If the search has no reference point, hypervolume is measured from the worst predictions among the
+    candidates, without outliers: a few failed networks would otherwise make all improvements small.
 
     Args:
-        predictor: name and settings of a predictor that knows how sure it is, in brackets if it has settings:
+        predictor: name and settings of a predictor with standard deviations, in brackets if it has settings:
             "(gp:encoding=onehot)".
-        initial: evaluations before the first fit. Without a warm start the lowest and the highest of each objective
-            that is known are among them: the front lies between.
-        every: architectures that are chosen by one fit, at least.
+        initial: evaluations before the first fit. Without a warm start, they include the lowest and the highest of each
+            known objective, because the front lies between these.
+        every: least number of architectures that are chosen with one fit.
         explore: share of them that are random.
-        pool: architectures up to which all of a domain are candidates.
-        visits: candidates where there are more: what NSGA-II on predictions visits.
-        optimism: what deviations are multiplied by. Where ranks are learned, deviations beyond the best are large, and
-            1 explores more than small budgets allow; chosen among 1, .5, .25 and .1 on NAS-Bench-Macro with seeds that
-            no table reports.
-        fence: predictions that are by so many interquartile ranges below the first quartile are outliers.
+        pool: largest size of a domain of which all architectures are candidates.
+        visits: number of candidates that NSGA-II on predictions visits in larger domains.
+        optimism: factor of the deviations. For rank targets, deviations beyond the best are large, and 1 explores more
+            than small budgets allow. It was chosen among 1, .5, .25 and .1 on NAS-Bench-Macro with seeds that no table
+            reports.
+        fence: a prediction is an outlier if it is lower than the first quartile by this many interquartile ranges.
     """
 
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {"optimism": (0, 1e6), "fence": (0, 1e6)}
@@ -74,7 +74,7 @@ class EHVI(Predicting):
         self.fence = fence
 
     def choose(self, candidates: Sequence[Architecture], mean: Floats, count: int) -> list[int]:
-        """The most promising candidate, then the most promising one if that is as predicted, and so on."""
+        """Choose the most promising candidate, then the most promising one if the first is as predicted, and so on."""
         history = self.problem.history
         found = history.good[history.complete]
         std = self.optimism * self.models.std(candidates)
@@ -82,7 +82,7 @@ class EHVI(Predicting):
         known, mean, std = (found - origin) / scale, (mean - origin) / scale, std / scale
         rows: list[int] = []
         left = np.arange(len(candidates))
-        # A front that grows only takes from what another point would add, so earlier values bound later ones.
+        # A growing front only reduces the improvement by another point, so earlier values bound later ones.
         bound = _improvement(mean, std, known, np.arange(len(mean)))
         while len(rows) < count:
             best = _best(left, bound, functools.partial(_improvement, mean, std, known))
@@ -92,7 +92,7 @@ class EHVI(Predicting):
         return rows
 
     def _reference(self, front: Floats, predicted: Floats) -> tuple[Floats, Floats]:
-        """The point that hypervolume is measured from, and units ``(objectives,)`` of about the front's ranges."""
+        """Return the reference point of the hypervolume, and units ``(objectives,)`` of about the front's ranges."""
         low, high = np.quantile(predicted, [0.25, 0.75], axis=0)
         span = np.ptp(front, axis=0)
         span = np.where(span > 0, span, np.where(high > low, high - low, 1.0))
@@ -104,17 +104,17 @@ class EHVI(Predicting):
 
 
 def _improvement(mean: Floats, std: Floats, known: Floats, rows: NDArray[np.intp]) -> Floats:
-    """Expected improvements of some rows over what is known, from a reference point of zeros."""
+    """Return the expected improvements of some rows over the known points, from a reference point of zeros."""
     return expected_improvement(mean[rows], std[rows], known, np.zeros(mean.shape[1]))
 
 
 def _best(left: NDArray[np.intp], bound: Floats, value: Callable[[NDArray[np.intp]], Floats]) -> int:
-    """The row of those left with the highest value; the first of equal ones. Bounds become values where these are had.
+    """Return the remaining row with the highest value, the first of equal ones; computed values replace the bounds.
 
     Args:
         left: rows.
-        bound: by row, at least its value; changed.
-        value: values of some rows.
+        bound: by row, an upper bound of its value; changed.
+        value: function that computes the values of some rows.
     """
     order = left[np.argsort(-bound[left], kind="stable")]
     best, highest = -1, -np.inf

@@ -1,26 +1,26 @@
-"""Regularised evolution: the oldest of the population dies, not the worst.
+"""Regularised evolution: the oldest member of the population is removed, not the worst.
 
-A population of evaluated architectures. For each step a few of them are drawn, the best of these is changed in one
-place, the child is evaluated and joins the population, and the oldest member leaves it. What was good by luck dies
-unless its descendants are good too.
+The population consists of evaluated architectures. In each step a few of them are drawn, the best of these is changed
+in one place, the child is evaluated and added to the population, and the oldest member is removed. An architecture that
+was good by chance is removed unless its descendants are good, too.
 
 Source: E. Real, A. Aggarwal, Y. Huang, Q. V. Le, "Regularized Evolution for Image Classifier Architecture Search", AAAI
 2019, arXiv:1802.01548, algorithm 1. The paper's population of 100 and sample of 25 need thousands of networks; X. Dong,
-Y. Yang, "NAS-Bench-201", ICLR 2020, arXiv:2001.00326, take 10 and 3 for a hundred. The defaults, 10 and 5, came out
-better than these after 100 networks on four of five tables (seeds 1000 to 1029; NAS-Bench-201 by its 12-epoch
-validation accuracy). With a warm-start scorer the first population is chosen by it, as in M. S. Abdelfattah et al.,
-"Zero-Cost Proxies for Lightweight NAS", ICLR 2021, arXiv:2101.08134.
+Y. Yang, "NAS-Bench-201", ICLR 2020, arXiv:2001.00326, use 10 and 3 for a hundred. The defaults, 10 and 5, were better
+than these after 100 networks on four of five tables (seeds 1000 to 1029; NAS-Bench-201 by its 12-epoch validation
+accuracy). With a warm-start scorer, it chooses the first population, as in M. S. Abdelfattah et al., "Zero-Cost Proxies
+for Lightweight NAS", ICLR 2021, arXiv:2101.08134.
 
-Chosen here, where the paper says nothing:
+Choices where the paper does not specify the method:
 
 - ``children`` is 1 in the paper. With 10, and a scorer as filter that chooses from 10, it is the GradSign-assisted
   evolution of Z. Zhang, Z. Jia, "GradSign: Model Performance Inference with Theoretical Insights", ICLR 2022,
-  arXiv:2110.08616, as the authors' code has it: of ten children of one parent that of the highest score is trained.
-- A network that fails does not join the population, so that it cannot drive out those that work. Until the population
-  is full, architectures are drawn at random.
-- A child whose equal was evaluated joins with the equal's value, as in the paper, where it is trained once more. After
-  :data:`STALE` of them in a row, random architectures are asked for until one is new; so a small space is searched to
-  its last architecture.
+  arXiv:2110.08616, as in the authors' code: of ten children of one parent, the one with the highest score is trained.
+- A network that fails is not added to the population, so that it cannot replace working ones. Until the population is
+  full, architectures are drawn at random.
+- A child that equals an evaluated architecture is added with its value; in the paper it is trained again. After
+  :data:`STALE` of them in a row, random architectures are proposed until one is new. A small space is therefore
+  searched to its last architecture.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from zcbench.search._problem import Problem
 from zcbench.search._register import register_searcher
 from zcbench.types import Architecture
 
-#: children in a row whose equals were evaluated, after which random architectures take their place
+#: children in a row that equal evaluated architectures, after which random architectures replace them
 STALE = 100
 
 
@@ -47,12 +47,12 @@ STALE = 100
     "arXiv:1802.01548, algorithm 1",
 )
 class Evolution(Searcher):
-    """Regularised evolution: tournaments choose parents, the oldest dies.
+    """Regularised evolution: tournaments choose parents, and the oldest member is removed.
 
     Args:
-        population: members of the population.
+        population: number of members.
         sample: members that are drawn, with replacement, for a tournament.
-        children: children of a winner, one after the other, before the next tournament.
+        children: consecutive children of a winner before the next tournament.
     """
 
     featured = False
@@ -68,17 +68,17 @@ class Evolution(Searcher):
         self.children = children
 
     def begin(self, problem: Problem) -> None:
-        """Take the problem, with nobody alive."""
+        """Receive the problem, with an empty population."""
         super().begin(problem)
         self._living: deque[tuple[Architecture, float]] = deque(maxlen=self.population)
-        self._first: list[Architecture] = []  # of the first population, still to be asked for
+        self._first: list[Architecture] = []  # members of the first population that are not proposed yet
         self._began = False
         self._stale = 0
-        self._winner: tuple[Architecture, int] | None = None  # of the last tournament, and how many children it has
+        self._winner: tuple[Architecture, int] | None = None  # of the last tournament, with its number of children
         self._out = Outstanding()
 
     def ask(self, count: int) -> list[Proposal]:
-        """Members of the first population; then children."""
+        """Propose the members of the first population, then children."""
         found = self._proposed(count)
         self._out.propose(map(self.problem.domain.key, found))
         return [Proposal(one) for one in found]
@@ -93,7 +93,7 @@ class Evolution(Searcher):
         return [child for child in children if child is not None]
 
     def _founders(self, count: int) -> list[Architecture]:
-        """At most ``count`` that may found the population; none where nothing new is left."""
+        """Return at most ``count`` members of the first population; none if no new architecture is left."""
         if not self._first:
             wanted = max(count, self.population - len(self._living))
             self._first = self._drawn(wanted) if self._began else self._initial(wanted)
@@ -102,15 +102,15 @@ class Evolution(Searcher):
         return found
 
     def _initial(self, count: int) -> list[Architecture]:
-        """The first architectures of the search."""
+        """Return the first architectures of the search."""
         return self.problem.initial(count)
 
     def _drawn(self, count: int) -> list[Architecture]:
-        """New architectures, drawn at random."""
+        """Draw new architectures at random."""
         return self.problem.domain.sample(self.problem.rng, count, Either(self.problem.history, self._out))
 
     def _child(self) -> Architecture | None:
-        """A changed winner of a tournament; None where nothing new is left."""
+        """Return a changed winner of a tournament; None if no new architecture is left."""
         child = None
         if self._stale < STALE:
             child = self._changed(self._parent())
@@ -119,7 +119,7 @@ class Evolution(Searcher):
         return child
 
     def _parent(self) -> Architecture:
-        """The best of a few members, the first drawn of equally good ones; the same again until it has its children."""
+        """Return the best of a few members, the first drawn of equal ones; the same again until it has its children."""
         if self._winner is not None and self._winner[1] < self.children:
             parent, has = self._winner
             self._winner = (parent, has + 1)
@@ -130,11 +130,11 @@ class Evolution(Searcher):
         return parent
 
     def _changed(self, parent: Architecture) -> Architecture | None:
-        """The parent, changed in one place; None where no change is allowed."""
+        """Return the parent, changed in one place; None if no change is allowed."""
         return self.problem.domain.mutate(parent, self.problem.rng)
 
     def tell(self, answers: Sequence[Answer]) -> None:
-        """Let those in that have a value; the oldest leave."""
+        """Add architectures with a value to the population; the oldest members are removed."""
         self._out.told(map(self.problem.domain.key, (answer.architecture for answer in answers)))
         for answer in answers:
             self._stale = self._stale + 1 if answer.equal else 0
@@ -142,7 +142,7 @@ class Evolution(Searcher):
                 self._living.append((answer.architecture, answer.good[0]))
 
     def state(self) -> dict[str, Any]:
-        """Population, founders to come, the last winner, what is out, and equal children in a row."""
+        """Return the population, founders, last winner, pending proposals, and equal children in a row."""
         return {
             "living": [[one.key, good] for one, good in self._living],
             "first": [one.key for one in self._first],
@@ -153,7 +153,7 @@ class Evolution(Searcher):
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Become what :meth:`state` described."""
+        """Restore the state from :meth:`state`."""
         space = self.problem.domain.space.name
         self._living.clear()
         self._living.extend((Architecture(space, key), float(good)) for key, good in state["living"])

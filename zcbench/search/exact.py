@@ -1,7 +1,7 @@
-"""Exact search: the best architectures by a score that is a sum over choices, under budgets that are, too, in order.
+"""Exact search: finds the best architectures in order, by a score and under budgets that are sums over choices.
 
-Where score and budgets are sums over choices, nothing has to be tried: :func:`best_additive` finds the optimum among
-10^19 architectures, and those that follow it, in milliseconds. The searcher evaluates them in that order.
+If score and budgets are sums over choices, no search by trial is needed: :func:`best_additive` finds the best of 10^19
+architectures, and those that follow it, in milliseconds. The searcher evaluates them in this order.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from zcbench.search._reach import bounded, check_reachable
 from zcbench.search._register import register_searcher
 from zcbench.types import Architecture, SearchSpace
 
-#: choices in a row that what is no sum excludes, or that were proposed before, after which it is given up
+#: choices in a row that other constraints exclude, or that were proposed before, after which the search ends
 _TRIES = 20_000
 
 
@@ -38,10 +38,10 @@ class BestAdditive:
     """The best architectures by a sum over choices.
 
     Attributes:
-        architectures: the best first; fewer than asked for where there are no more.
-        values: ``(n,)`` their scores, as the score itself gives them.
+        architectures: the best first; fewer than requested if there are no more.
+        values: ``(n,)`` their scores, computed by the score itself.
         score: the score as a sum.
-        bounded: by label, ``(n,)`` what the constraints are on.
+        bounded: by label, ``(n,)`` the constrained quantities.
     """
 
     architectures: tuple[Architecture, ...]
@@ -67,24 +67,24 @@ def best_additive(
     seed: int = 0,
     tolerance: float = TOLERANCE,
 ) -> BestAdditive:
-    """Find the best architectures by a score that is a sum over choices, exactly and without going through the space.
+    """Find the best architectures by a score that is a sum over choices, exactly and without enumerating the space.
 
-    Whether score and constraints are sums is found out from few evaluations (:meth:`Additive.fit`), and every
-    architecture that is returned is scored itself.
+    A few evaluations determine whether score and constraints are sums (:meth:`Additive.fit`), and every returned
+    architecture is scored itself.
 
     Args:
         space: a space of independent choices.
         score: a sum whose contributions are known, a scorer, the name of a proxy, or a function of an architecture.
-        constraints: as :func:`zcbench.search` takes them; each has to be on a sum over choices.
-        k: how many.
-        higher_is_better: direction; default a scorer's own, and True.
-        sample: architectures on which the sums are checked.
-        seed: decides them.
-        tolerance: difference, relative to the spread of all values, up to which something counts as a sum.
+        constraints: as for :func:`zcbench.search`; each quantity has to be a sum over choices.
+        k: number of architectures.
+        higher_is_better: direction; default a scorer's own direction, otherwise True.
+        sample: number of architectures on which the sums are checked.
+        seed: determines these architectures.
+        tolerance: largest difference, relative to the spread of all values, with which a function counts as a sum.
 
     Raises:
-        NotAdditiveError: score or a constrained quantity is no sum; the message says by how much it is off.
-        InvalidInputError: nothing keeps the constraints; the message says what is within reach.
+        NotAdditiveError: score or a constrained quantity is not a sum; the message gives the difference.
+        InvalidInputError: nothing satisfies the constraints; the message gives the reachable values.
 
     Example:
         >>> import zcbench
@@ -118,14 +118,14 @@ def best_additive(
     for value, numbers in best_first([sign * part for part in sums.contributions], bounds):
         architecture = sums.parts.architecture(numbers)
         if bounds and not limits.keeps(architecture):
-            continue  # by what rounding adds at a bound
+            continue  # because of rounding at a bound
         found_value = float(true([architecture])[0])
         if not abs(found_value - (sign * value + sums.constant)) <= 10 * tolerance * max(
             low_high[1] - low_high[0], 1e-300
         ):
             raise NotAdditiveError(
-                f"the score of {architecture} is {found_value:.6g} and the sum over its choices "
-                f"{sign * value + sums.constant:.6g}: it is no sum. Raise  sample  to find that out earlier."
+                f"the score of {architecture} is {found_value:.6g} but the sum over its choices is "
+                f"{sign * value + sums.constant:.6g}: it is not a sum. Raise  sample  to detect this earlier."
             )
         architectures.append(architecture)
         values.append(found_value)
@@ -141,16 +141,16 @@ def best_additive(
     "knapsack problem', EJOR 83, 1995; scores as sums over choices",
 )
 class Exact(Searcher):
-    """The best by the scorer, exactly and in order; without one, the best by a sum over choices that it learns.
+    """Exact search: the best by the scorer in order, or without a scorer, the best by a sum that is fitted.
 
-    With a scorer (of the role "warm-start", or else "feature") whose score is a sum over choices, that is found out
-    from few scores, and the architectures are proposed from the best on, whatever the space's size. Scores that are no
-    sums are taken of everything, where a table or a small space can be gone through. Without a scorer, contributions
-    of choices are fitted to what was evaluated by ridge regression, again before every proposal.
+    With a scorer (of the role "warm-start", or else "feature") whose score is a sum over choices, the sum is identified
+    from few scores, and architectures are proposed from the best on, for any size of the space. If scores are not sums,
+    all architectures of a table or of a small space are scored. Without a scorer, contributions of choices are fitted
+    to the evaluations by ridge regression before every proposal.
 
     Args:
         initial: without a scorer, random evaluations before the first fit.
-        explore: without a scorer, the share of proposals after these that are random.
+        explore: without a scorer, the share of later proposals that are random.
         ridge: penalty of the regression.
     """
 
@@ -162,11 +162,11 @@ class Exact(Searcher):
         self.ridge = ridge
 
     def begin(self, problem: Problem) -> None:
-        """Take the problem.
+        """Receive the problem.
 
         Raises:
             InvalidInputError: there is no scorer and the space's choices depend on one another, or there is one and the
-                space can neither be taken apart nor gone through.
+                space has no independent choices and cannot be enumerated.
         """
         super().begin(problem)
         self._scorer = problem.warm_start or next(iter(problem.features), None)
@@ -176,13 +176,13 @@ class Exact(Searcher):
         if self._parts is None:
             if self._scorer is None:
                 raise InvalidInputError(
-                    f"the choices of {problem.domain.space.name} depend on one another, so that there are no sums over "
-                    "them: give a scorer, or choose another searcher."
+                    f"the choices of {problem.domain.space.name} depend on one another, so that no sum over them can "
+                    "be fitted: give a scorer, or choose another searcher."
                 )
             self._everything(f"the choices of {problem.domain.space.name} depend on one another")
 
     def ask(self, count: int) -> list[Proposal]:
-        """The next best."""
+        """Propose the next best."""
         if self._scorer is not None:
             if self._order is None:
                 self._order = self._by_scorer(self._scorer)
@@ -192,15 +192,15 @@ class Exact(Searcher):
         return [Proposal(one) for one in found]
 
     def tell(self, answers: Sequence[Answer]) -> None:
-        """Remember what is not waited for any more."""
+        """Forget pending proposals that have a result."""
         self._out.told([self.problem.domain.key(answer.architecture) for answer in answers])
 
     def state(self) -> dict[str, Any]:
-        """What was proposed, and the scores."""
+        """Return the pending proposals and the order of architectures."""
         return {"out": self._out.state(), "order": None if self._order is None else self._order.state()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on behind what was proposed."""
+        """Continue after the proposals of the state."""
         self._out.restore(state["out"])
         if (order := state["order"]) is not None:
             if order["values"] is not None:
@@ -215,7 +215,7 @@ class Exact(Searcher):
     def _everything(self, because: str) -> list[Architecture]:
         every = self.problem.domain.everything()
         if every is None:
-            raise InvalidInputError(f"{because}, and there are too many to go through: choose another searcher.")
+            raise InvalidInputError(f"{because}, and the space is too large to enumerate: choose another searcher.")
         return every
 
     def _by_scorer(self, scorer: Scorer) -> _Order:
@@ -229,7 +229,7 @@ class Exact(Searcher):
         return _Order(self.problem, values=scorer.good(self._everything(because)))
 
     def _by_sum(self, count: int) -> Iterator[Architecture]:
-        """New architectures: random ones first and now and then, else the best by the sum that is learned."""
+        """Yield new architectures: random ones first and sometimes later, otherwise the best by the fitted sum."""
         history, domain, rng = self.problem.history, self.problem.domain, self.problem.rng
         taken = _Taken(history, self._out)
         rows = history.complete
@@ -248,7 +248,7 @@ class Exact(Searcher):
         yield from fresh.values()
 
     def _learned(self, architectures: Sequence[Architecture], good: Floats) -> Additive:
-        """Contributions of choices by ridge regression on centred targets of unit spread."""
+        """Fit contributions of choices by ridge regression on centred targets of unit spread."""
         parts = self._parts
         assert parts is not None  # refused in begin
         numbers = parts.numbers(architectures)
@@ -256,7 +256,7 @@ class Exact(Searcher):
         x = np.concatenate([design[numbers[:, part]] for part, design in enumerate(designs)], 1)
         x = x - x.mean(0)
         y = (good - good.mean()) / (good.std() or 1.0)
-        # The dual form where there are fewer evaluations than options.
+        # The dual form if there are fewer evaluations than options.
         if len(x) < x.shape[1]:
             weights = x.T @ np.linalg.solve(x @ x.T + self.ridge * np.eye(len(x)), y)
         else:
@@ -271,7 +271,7 @@ def _features(parts: Parts, part: int) -> Floats:
 
 
 class _Taken:
-    """Keys that were evaluated or are out."""
+    """The keys of evaluated and pending architectures."""
 
     def __init__(self, *of: Any) -> None:
         self._of = of
@@ -281,7 +281,7 @@ class _Taken:
 
 
 class _Order:
-    """Allowed architectures, the best first, by a sum over choices or by scores of everything."""
+    """Allowed architectures, the best first, by a sum over choices or by scores of all architectures."""
 
     def __init__(self, problem: Problem, *, sums: Additive | None = None, values: Floats | None = None) -> None:
         self._domain, self._sums, self._values = problem.domain, sums, values
@@ -289,17 +289,17 @@ class _Order:
         self._stream = self.all_of()
 
     def all_of(self) -> Iterator[Architecture]:
-        """Everything in order; ends early where nothing new is found for long."""
+        """Yield all architectures in order; end early if no new one is found for long."""
         every = self._domain.everything()
         if every is not None:
             values = self._values
             if values is None:
                 assert self._sums is not None  # one of the two is given
                 values = self._sums.values(every)
-            order = np.argsort(-values, kind="stable")  # nan comes last
+            order = np.argsort(-values, kind="stable")  # nan is last
             yield from (every[row] for row in order.tolist() if np.isfinite(values[row]))
             return
-        assert self._sums is not None  # refused else
+        assert self._sums is not None  # otherwise refused before
         limits, bounds = self._domain.constraints, []
         if limits is not None:
             for each, low, high in zip(limits.quantities, limits.low.tolist(), limits.high.tolist(), strict=True):
@@ -316,17 +316,17 @@ class _Order:
                 yield one
 
     def take(self, count: int) -> list[Architecture]:
-        """The next ones."""
+        """Return the next architectures."""
         found = list(itertools.islice(self._stream, count))
         self._taken += len(found)
         return found
 
     def skip(self, count: int) -> None:
-        """Leave out what was taken before."""
+        """Skip architectures that were returned before."""
         self.take(count)
 
     def state(self) -> dict[str, Any]:
-        """Scores, and how many were taken, as JSON takes it."""
+        """Return the scores, and how many architectures were returned, as JSON-compatible values."""
         values = self._values
         return {
             "taken": self._taken,

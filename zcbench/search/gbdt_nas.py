@@ -1,4 +1,4 @@
-"""GBDT-NAS: boosted trees choose what is evaluated next, in a space without what they hold against networks."""
+"""GBDT-NAS: boosted trees choose the next evaluations, in a space from which they prune bad choices."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _TRIES = 1000
 
 @dataclass(frozen=True)
 class Pruned:
-    """A search space without what was pruned.
+    """A search space without pruned options.
 
     Attributes:
         space: the whole search space.
-        options: options that are left out.
-        pairs: pairs of options of different choices that are not taken together.
+        options: excluded options.
+        pairs: excluded pairs of options of different choices.
     """
 
     space: ChoiceSpace
@@ -39,17 +39,17 @@ class Pruned:
     pairs: frozenset[tuple[Option, Option]] = frozenset()
 
     def allows(self, architecture: Architecture) -> bool:
-        """Whether an architecture makes none of the pruned choices."""
+        """Return whether an architecture contains no excluded option or pair."""
         made = list(enumerate(self.space.choices(architecture)))
         return not any(choice in self.options for choice in made) and not any(
             (a, b) in self.pairs for i, a in enumerate(made) for b in made[i + 1 :]
         )
 
     def sample(self, rng: np.random.Generator) -> Architecture:
-        """Draw uniformly from what is left.
+        """Draw uniformly from the remaining architectures.
 
         Raises:
-            InvalidInputError: so little is left that a thousand draws find none.
+            InvalidInputError: so few remain that a thousand draws find none.
         """
         left = [
             [option for option in options if (i, option) not in self.options]
@@ -59,7 +59,7 @@ class Pruned:
             drawn = self.space.from_choices([options[int(rng.integers(len(options)))] for options in left])
             if self.allows(drawn):
                 return drawn
-        raise InvalidInputError(f"of {self.space.name} hardly anything is left: prune fewer pairs.")
+        raise InvalidInputError(f"hardly any architecture of {self.space.name} remains: prune fewer pairs.")
 
 
 def prune(
@@ -73,36 +73,36 @@ def prune(
     higher_is_better: bool = True,
     seed: int = 0,
 ) -> Pruned:
-    """Prune a search space by what boosted trees say of a few hundred trained networks.
+    """Prune a search space by boosted trees that are fitted to a few hundred trained networks.
 
-    First order: the mean SHAP value of each option over the networks that take it; the worst are left out, but never
-    a choice's last option. Second order: for each pair of options of two choices, the mean SHAP interaction value over
-    the networks that take both; the worst pairs are not taken together. Only negative contributions are pruned. SHAP
-    values are exact (LightGBM's ``pred_contrib``, XGBoost's ``pred_interactions``).
+    First order: the mean SHAP value of each option over the networks with this option; the worst options are excluded,
+    but never a choice's last option. Second order: for each pair of options of two choices, the mean SHAP interaction
+    value over the networks with both; the worst pairs are excluded. Only negative contributions are pruned. SHAP values
+    are exact (LightGBM's ``pred_contrib``, XGBoost's ``pred_interactions``).
 
-    Deviations: the authors' code leaves out both options of such a pair altogether, here they are only not taken
-    together, and only if that costs more than trees find by chance.
+    Deviations: the authors' code excludes both options of such a pair entirely. Here only the pair is excluded, and
+    only if its cost is larger than trees find by chance.
 
     Args:
         space: a space of choices.
         architectures: trained networks ``(n,)``.
         targets: ``(n,)``.
-        most_options: options to leave out at most.
-        most_pairs: pairs to forbid at most.
-        least: what a pair must cost to be forbidden, in standard deviations of the targets. Where there is no
-            interaction at all but 30 % noise, trees on 400 networks find up to .22.
+        most_options: largest number of options to exclude.
+        most_pairs: largest number of pairs to exclude.
+        least: least cost of an excluded pair, in standard deviations of the targets. Without any interaction but with
+            30 % noise, trees on 400 networks find up to .22.
         higher_is_better: False if targets are losses or errors.
-        seed: of the trees.
+        seed: seed of the trees.
 
     Raises:
-        InvalidInputError: the space makes no choices, or targets cannot be learned from.
+        InvalidInputError: the space has no choices, or targets cannot be learned from.
 
     Source: R. Luo et al., "Accuracy Prediction with Non-neural Model for Neural Architecture Search" (GBDT-NAS),
     arXiv:2007.04785, section 3.2.
     """
     if not isinstance(space, ChoiceSpace):
         raise InvalidInputError(
-            f"{getattr(space, 'name', space)} is no space of choices: there are no options to prune."
+            f"{getattr(space, 'name', space)} is not a space of choices: there are no options to prune."
         )
     known, values = checked(architectures, targets)
     good = values if higher_is_better else -values
@@ -132,12 +132,12 @@ def prune(
 
 
 def option_effects(taken: Floats, good: Floats, seed: int = 0) -> Floats:
-    """Mean SHAP value ``(columns,)`` of each option over the networks that take it; 0 where none does.
+    """Return the mean SHAP value ``(columns,)`` of each option over the networks with it; 0 if there is none.
 
     Args:
-        taken: ``(n, columns)``, 1 where a network takes an option.
+        taken: ``(n, columns)``, 1 if a network has an option.
         good: targets ``(n,)``, high is good.
-        seed: of the trees.
+        seed: seed of the trees.
     """
     model = GBDTNAS(seed=seed)
     model._learn(taken, (good - good.mean()) / good.std())
@@ -147,14 +147,15 @@ def option_effects(taken: Floats, good: Floats, seed: int = 0) -> Floats:
 
 
 def pair_effects(taken: Floats, good: Floats, seed: int = 0) -> Floats:
-    """Mean SHAP interaction ``(columns, columns)`` of each pair over the networks that take both; 0 where none does.
+    """Return the mean SHAP interaction ``(columns, columns)`` of each pair over the networks with both, or 0.
 
-    It is twice the value that XGBoost gives, which splits an interaction between the halves of a symmetric matrix.
+    It is twice the value that XGBoost returns, because XGBoost splits an interaction between the halves of a symmetric
+    matrix.
 
     Args:
-        taken: ``(n, columns)``, 1 where a network takes an option.
+        taken: ``(n, columns)``, 1 if a network has an option.
         good: targets ``(n,)``, high is good.
-        seed: of the trees.
+        seed: seed of the trees.
     """
     import xgboost
 
@@ -174,17 +175,18 @@ def pair_effects(taken: Floats, good: Floats, seed: int = 0) -> Floats:
     extra="predictors",
 )
 class GBDTNASSearch(Guided):
-    """Prune, then search: rounds of the networks that boosted trees rank highest, of those without pruned choices.
+    """GBDT-NAS: rounds of evaluating the networks that boosted trees rank highest, without pruned choices.
 
-    Every round the trees are fitted to all that was evaluated, and SHAP values of the same networks say which options
-    and pairs of options are left out of the next round's candidates (:func:`prune`). What was left out may come back.
+    In every round the trees are fitted to all evaluations. SHAP values of the same networks determine which options and
+    pairs of options are excluded from the next round's candidates (:func:`prune`). Excluded options may be allowed
+    again in later rounds.
 
     Args:
         predictor: name and settings of a predictor.
         initial: evaluations before the first round.
         every: evaluations of a round.
-        options: options to leave out at most; 0 for none.
-        pairs: pairs of options to leave out at most; 0 for none. Their interactions take seconds a round to compute.
+        options: largest number of excluded options; 0 for none.
+        pairs: largest number of excluded pairs of options; 0 for none. Their interactions take seconds in each round.
         explore: share of proposals that are random.
     """
 
@@ -204,25 +206,25 @@ class GBDTNASSearch(Guided):
         self.pairs = pairs
 
     def begin(self, problem: Problem) -> None:
-        """Take the problem.
+        """Receive the problem.
 
         Raises:
-            InvalidInputError: options are to be pruned, and the space makes no choices.
+            InvalidInputError: options are to be pruned, but the space has no choices.
         """
         super().begin(problem)
         self._pruned: Pruned | None = None
         if (self.options or self.pairs) and not isinstance(problem.domain.space, ChoiceSpace):
             raise InvalidInputError(
-                f"{problem.domain.space.name} is no space of choices: there are no options to prune. Do without, as "
-                " gbdt_nas:options=0."
+                f"{problem.domain.space.name} is not a space of choices: there are no options to prune. Turn pruning "
+                "off with  gbdt_nas:options=0."
             )
 
     def _learn(self, architectures: Sequence[Architecture], good: Floats) -> None:
-        """Prune by what was evaluated."""
+        """Prune by the evaluations."""
         space = self.problem.domain.space
         if isinstance(space, ChoiceSpace) and (self.options or self.pairs):
             self._pruned = prune(space, architectures, good, most_options=self.options, most_pairs=self.pairs)
 
     def _may(self, architecture: Architecture) -> bool:
-        """Whether nothing was pruned that it chooses."""
+        """Return whether the architecture contains no excluded option or pair."""
         return self._pruned is None or self._pruned.allows(architecture)

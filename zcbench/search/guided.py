@@ -1,4 +1,4 @@
-"""Search guided by a predictor: fit it to what was evaluated, evaluate next what it makes most of."""
+"""Guided search: a predictor is fitted to the evaluations and chooses the next ones."""
 
 from __future__ import annotations
 
@@ -27,27 +27,27 @@ from zcbench.types import Architecture
     "for Predictor-based Neural Architecture Search' (PWLNAS), ICCV 2025, arXiv:2506.05869",
 )
 class Guided(Searcher):
-    """A predictor chooses: it learns from what was evaluated, and what it makes most of is evaluated next.
+    """Predictor-guided search: a predictor is fitted to the evaluations and chooses the architectures to evaluate next.
 
-    The first architectures are random, or the best by the warm-start scorer. Candidates are all architectures where
-    they can be gone through, and else neighbours of the best and random ones. Scorers with the role "feature" stand
-    beside the predictor's encoding. Failed evaluations are not learned from.
+    The first architectures are random, or the best by the warm-start scorer. Candidates are all architectures if they
+    can be enumerated, otherwise neighbours of the best and random ones. Scores of scorers with the role "feature" are
+    added to the predictor's encoding. The fit ignores failed evaluations.
 
     Args:
         predictor: name and settings of a predictor, in brackets if it has settings:
             "guided:predictor=(gp:encoding=onehot)".
         acquisition: "ei" (expected improvement), "ucb" (upper confidence bound), "ts" (independent Thompson sampling)
-            or "top" (the highest prediction); "auto" is "ei" where the predictor knows how sure it is, and "top" else.
+            or "top" (the highest prediction); "auto" is "ei" if the predictor has standard deviations, otherwise "top".
         initial: evaluations before the first fit.
         every: evaluations between two fits.
         explore: with "top", the share of proposals that are random.
         kappa: weight of the deviation in "ucb".
-        targets: "ranks" (normal scores of ranks) or "values": what the predictor learns.
-        whole: networks up to which all are candidates.
-        candidates: candidates at a time where there are more; half of them neighbours of the best.
-        parents: how many of the best have their neighbours among the candidates.
-        later: another predictor that takes over when ``switch`` evaluations can be learned from: one that learns a
-            ranking of all from few, then one that learns the top; "" for none.
+        targets: "ranks" (normal scores of ranks) or "values": the targets of the fit.
+        whole: largest number of networks of which all are candidates.
+        candidates: number of candidates in larger domains; half of them are neighbours of the best.
+        parents: number of best architectures whose neighbours are candidates.
+        later: another predictor that is used after ``switch`` evaluations; "" for none. The first predictor can be one
+            that ranks all architectures from few evaluations, the later one can be one that ranks the best.
         switch: see ``later``.
     """
 
@@ -91,11 +91,11 @@ class Guided(Searcher):
         self.switch = switch
 
     def begin(self, problem: Problem) -> None:
-        """Take the problem.
+        """Receive the problem.
 
         Raises:
-            InvalidInputError: the rule of acquisition needs an uncertainty that the predictor has not, a setting is
-                none of its choices, or the predictor takes no features.
+            InvalidInputError: the acquisition rule needs standard deviations that the predictor does not have, a
+                setting is not one of its choices, or the predictor takes no features.
             UnknownNameError: there is no such predictor.
         """
         super().begin(problem)
@@ -109,7 +109,7 @@ class Guided(Searcher):
         for label in filter(None, (self.predictor, self.later)):
             if not Surrogate(problem, label).uncertain and self.acquisition not in ("auto", "top"):
                 raise InvalidInputError(
-                    f"acquisition={self.acquisition} needs an uncertainty and {label} has none: choose "
+                    f"acquisition={self.acquisition} needs standard deviations and {label} has none: choose "
                     "acquisition=top, or a predictor such as gp or random_forest."
                 )
         self._drawn = False
@@ -122,7 +122,7 @@ class Guided(Searcher):
 
     @functools.cached_property
     def _every(self) -> dict[str, Architecture] | None:
-        """All networks that can be proposed, by key; None if they are too many."""
+        """All networks that can be proposed, by key; None if there are too many."""
         every = self.problem.domain.everything()
         if every is None or len(every) > self.whole:
             return None
@@ -131,7 +131,7 @@ class Guided(Searcher):
     # -- ask -----------------------------------------------------------------------------------
 
     def ask(self, count: int) -> list[Proposal]:
-        """The first architectures, then those that the predictor makes most of."""
+        """Propose the first architectures, then those that the predictor ranks highest."""
         if not self._drawn:
             self._queue, self._drawn = self.problem.initial(self.initial), True
         found = self._queue[:count]
@@ -142,7 +142,7 @@ class Guided(Searcher):
         return [Proposal(one) for one in found]
 
     def _learnable(self) -> bool:
-        """Whether enough was evaluated, or is about to be, and something can be learned from it."""
+        """Return whether enough evaluations are done or pending, and their values differ."""
         history = self.problem.history
         if len(history) + len(self._out) < self.initial:
             return False
@@ -183,11 +183,11 @@ class Guided(Searcher):
         return [candidates[row] for row in rows]
 
     def _may(self, architecture: Architecture) -> bool:
-        """Whether an architecture is a candidate; a subclass leaves some out."""
+        """Return whether an architecture is a candidate; a subclass excludes some."""
         return True
 
     def _surrogate(self) -> Surrogate:
-        """The predictor, fitted to the history as it was at the last fit, or as it is if that is long ago."""
+        """Return the fitted predictor, after a new fit if the last one is ``every`` evaluations ago."""
         history = self.problem.history
         if not self._fitted or len(history) - self._fitted >= self.every:
             self._fitted = len(history)
@@ -205,10 +205,10 @@ class Guided(Searcher):
         return self._fit[1]
 
     def _learn(self, architectures: Sequence[Architecture], good: Floats) -> None:
-        """Learn something beside the predictor; a subclass does."""
+        """Learn something in addition to the predictor, in a subclass."""
 
     def _around(self) -> list[Architecture]:
-        """Candidates in a space that cannot be gone through: neighbours of the best, and random ones."""
+        """Return candidates in a space that cannot be enumerated: neighbours of the best, and random ones."""
         history, domain, rng = self.problem.history, self.problem.domain, self.problem.rng
         rows = history.complete
         best = rows[np.argsort(-history.good[rows, 0], kind="stable")[: self.parents]]
@@ -226,11 +226,11 @@ class Guided(Searcher):
     # -- tell ----------------------------------------------------------------------------------
 
     def tell(self, answers: Sequence[Answer]) -> None:
-        """Forget what was out; the history has the answers."""
+        """Forget pending proposals; the history contains the results."""
         self._out.told(self.problem.domain.key(answer.architecture) for answer in answers)
 
     def state(self) -> dict[str, Any]:
-        """What is still to be proposed, what is out, and how much the predictor has learned from."""
+        """Return the remaining first architectures, the pending proposals, and the size of the last fit."""
         return {
             "drawn": self._drawn,
             "queue": [one.key for one in self._queue],
@@ -239,7 +239,7 @@ class Guided(Searcher):
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Become what :meth:`state` described; the predictor learns again from what it had learned from."""
+        """Restore the state from :meth:`state`; the predictor is fitted to the same evaluations again."""
         name = self.problem.domain.space.name
         self._drawn = state["drawn"]
         self._queue = [Architecture(name, key) for key in state["queue"]]
@@ -248,7 +248,7 @@ class Guided(Searcher):
 
 
 class _Either:
-    """What is in any of several containers."""
+    """The union of containers."""
 
     def __init__(self, *parts: Any) -> None:
         self._parts = parts
@@ -258,10 +258,10 @@ class _Either:
 
 
 def _best_rows(values: Floats, count: int, explore: float, rng: np.random.Generator) -> list[int]:
-    """Rows of the candidates that ``count`` proposals take, all different; equal values in random order.
+    """Return the rows of the candidates for ``count`` proposals, all different; equal values in random order.
 
     Args:
-        values: ``(count or 1, m)`` what each of ``m`` candidates is worth to each proposal.
+        values: ``(count or 1, m)`` the value of each of ``m`` candidates for each proposal.
         count: at most ``m``.
         explore: share of proposals that are random.
         rng: random numbers.

@@ -1,4 +1,4 @@
-"""Hyperband: successive halving with several answers to how early a training can be judged."""
+"""Hyperband: successive halving with several numbers of epochs after which trainings are compared first."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from zcbench.search._register import register_searcher
     "arXiv:1603.06560, algorithm 1",
 )
 class Hyperband(Brackets):
-    """Hyperband: brackets of successive halving from many networks with few epochs to few that are trained whole.
+    """Hyperband: brackets of successive halving, from many networks with few epochs to few full trainings.
 
-    Needs learning curves, or a function that takes ``epochs``. The networks of a bracket are random, or the best of
-    many by the warm-start scorer. After the last bracket the first follows.
+    It needs learning curves, or a function with an argument ``epochs``. The networks of a bracket are random, or the
+    best of many by the warm-start scorer. After the last bracket the first one follows again.
 
     Args:
-        eta: what is divided by from rung to rung.
-        least: the fewest epochs that a network is trained for, or a few more.
+        eta: ratio of networks, and of epochs, between rungs.
+        least: smallest number of epochs of a training, or a few more.
     """
 
     ranges: ClassVar = {"eta": (2, 1_000), "least": (1, 10**9)}
@@ -32,7 +32,7 @@ class Hyperband(Brackets):
         self.least = least
 
     def plan(self, number: int) -> tuple[int, float]:
-        """Bracket s of s_max, …, 0: (s_max + 1) / (s + 1) · eta^s networks from a share of eta^-s of the epochs on."""
+        """Plan bracket s of s_max, …, 0: (s_max + 1) / (s + 1) · eta^s networks, starting with eta^-s of the epochs."""
         whole = self.problem.epochs or 1
         most = max(0, math.floor(math.log(whole / self.least) / math.log(self.eta) + 1e-9))
         s = most - number % (most + 1)

@@ -1,4 +1,4 @@
-"""LINAS: predict, evolve, validate, and again."""
+"""LINAS: predict, evolve, validate, and repeat."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ from zcbench.types import Architecture
     "Architecture Search Across Modalities', arXiv:2205.10358, section 3 and algorithm 1",
 )
 class LINAS(Predicting):
-    """LINAS: predictors learn from what was evaluated, NSGA-II runs on predictions, its best are evaluated, and again.
+    """LINAS: predictors are fitted to the evaluations, NSGA-II runs on predictions, and its best are evaluated.
 
-    Two differences. Objectives that are known without training are not predicted. Where the domain has at most ``pool``
-    architectures, the best of all of them are taken, which is what the inner search would end with.
+    There are two differences from the source. Objectives that are known without training are not predicted. If the
+    domain has at most ``pool`` architectures, the best of all of them are chosen, which is the limit of the inner
+    search.
 
     Args:
         predictor: name and settings of a predictor, in brackets if it has settings: "(bayesian_ridge:encoding=onehot)".
         initial: evaluations before the first fit.
-        every: architectures that one inner search gives.
+        every: number of architectures that one inner search returns.
         explore: share of them that are random.
-        pool: architectures up to which all of a domain are candidates.
-        visits: predictions of an inner search, where there are more.
+        pool: largest size of a domain of which all architectures are candidates.
+        visits: number of predictions of an inner search in larger domains.
     """
 
     def __init__(
@@ -44,6 +45,6 @@ class LINAS(Predicting):
         super().__init__(predictor, initial, every, explore, pool, visits)
 
     def choose(self, candidates: Sequence[Architecture], mean: Floats, count: int) -> list[int]:
-        """The best predicted fronts, and of the last the least crowded."""
+        """Choose the best predicted fronts, and the least crowded of the last front."""
         rows: list[int] = survivors(mean, count).tolist()
         return rows

@@ -1,11 +1,11 @@
-"""Local search: look at all neighbours, go to the best, begin anew where none is better.
+"""Local search: evaluate all neighbours, move to the best, and restart if none is better.
 
 Source: C. White, S. Nolen, Y. Savani, "Exploring the Loss Landscape in Neural Architecture Search", UAI 2021,
-arXiv:2005.02960, algorithm 1; ``first`` is its variant that goes on as soon as a better neighbour is found.
+arXiv:2005.02960, algorithm 1; ``first`` is its variant that moves as soon as a better neighbour is found.
 
-Chosen here: the best of ``starts`` random architectures is where a search begins, and begins anew at a local optimum.
-A warm-start scorer chooses the first ones. Neighbours are asked for in a random order; those that a filter passes over
-are offered again. What failed is worse than everything else.
+Choices made here: a search starts, and restarts at a local optimum, from the best of ``starts`` random architectures. A
+warm-start scorer chooses the first ones. Neighbours are proposed in a random order; those that a filter rejects are
+proposed again. Failed evaluations rank below all others.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from zcbench.types import Architecture
     "arXiv:2005.02960, algorithm 1",
 )
 class LocalSearch(Searcher):
-    """Local search: to the best of all neighbours, from a new start where none is better.
+    """Local search: move to the best of all neighbours, and restart if none is better.
 
     Args:
-        starts: random architectures, of which the best is a start.
-        first: whether to go to the first better neighbour, without looking at the others.
+        starts: number of random architectures, of which the best is the start.
+        first: whether to move to the first better neighbour without evaluating the others.
     """
 
     featured = False
@@ -43,15 +43,15 @@ class LocalSearch(Searcher):
         self.first = first
 
     def begin(self, problem: Problem) -> None:
-        """Take the problem, with no start."""
+        """Receive the problem, without a start."""
         super().begin(problem)
         self._began = False
         self._at: Architecture | None = None
-        self._around: list[Architecture] = []  # candidates for a start, or neighbours of where it is
+        self._around: list[Architecture] = []  # candidates for a start, or neighbours of the current architecture
         self._out = Outstanding()
 
     def ask(self, count: int) -> list[Proposal]:
-        """What is not known yet of the neighbours, or of the starts."""
+        """Propose the neighbours, or the starts, that are not evaluated yet."""
         while True:
             if not self._around and not self._begin_anew():
                 return []
@@ -65,11 +65,11 @@ class LocalSearch(Searcher):
                 self._out.propose(map(self._key, free))
                 return [Proposal(one) for one in free]
             if left:
-                return []  # answers to come decide
+                return []  # pending results decide
             self._go_to(self._best(known))
 
     def _begin_anew(self) -> bool:
-        """Draw candidates for a start; False where nothing is new."""
+        """Draw candidates for a start; return False if nothing is new."""
         problem = self.problem
         self._at = None
         if self._began:
@@ -80,14 +80,14 @@ class LocalSearch(Searcher):
         return bool(self._around)
 
     def _best(self, known: Sequence[Architecture]) -> Architecture | None:
-        """The best of several, the first of equally good ones; None if it is no better than where the search is."""
+        """Return the best of several, the first of equal ones; None if it is not better than the current one."""
         best = max(known, key=self._good, default=None)
         if best is None or (self._at is not None and self._good(best) <= self._good(self._at)):
             return None
         return best
 
     def _go_to(self, architecture: Architecture | None) -> None:
-        """Go on from an architecture; None begins anew."""
+        """Continue from an architecture; None restarts."""
         self._at, self._around = architecture, []
         if architecture is not None:
             options = self.problem.domain.neighbors(architecture)
@@ -102,11 +102,11 @@ class LocalSearch(Searcher):
         return good if math.isfinite(good) else -math.inf
 
     def tell(self, answers: Sequence[Answer]) -> None:
-        """Learn what is not out any more; the history has the values."""
+        """Forget pending proposals that have a result; the history contains the values."""
         self._out.told([self._key(answer.architecture) for answer in answers])
 
     def state(self) -> dict[str, Any]:
-        """Where it is and what is looked at."""
+        """Return the current architecture and its neighbours."""
         return {
             "began": self._began,
             "at": None if self._at is None else self._at.key,
@@ -115,7 +115,7 @@ class LocalSearch(Searcher):
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Become what :meth:`state` described."""
+        """Restore the state from :meth:`state`."""
         space = self.problem.domain.space.name
         self._began = bool(state["began"])
         self._at = None if state["at"] is None else Architecture(space, state["at"])

@@ -1,4 +1,4 @@
-"""NSGA-II: evolution towards the front of several objectives."""
+"""NSGA-II: evolution towards the Pareto front of several objectives."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from zcbench.types import Architecture
     "NSGA-II', IEEE Trans. Evol. Comput. 6(2), 2002, section III",
 )
 class NSGA2(Searcher):
-    """NSGA-II: parents by crowded tournaments, and of parents and children the best fronts survive.
+    """NSGA-II: crowded tournaments choose parents, and the best fronts of parents and children survive.
 
-    The paper's generations, with two differences: a child whose equal is known is replaced by another one, so that
-    every child is an evaluation; and a generation ends with as many answers as the population has members, whatever
-    else is asked. Failed evaluations never become parents. With one objective it is a plain genetic algorithm that
-    keeps the best.
+    The generations are those of the paper, with two differences. A child that equals a known architecture is replaced
+    by another one, so that every child is an evaluation. A generation ends after as many results as the population has
+    members, however many proposals are pending. Failed evaluations never become parents. With one objective it is a
+    plain genetic algorithm that keeps the best.
 
     Args:
-        population: members.
+        population: number of members.
         crossover: probability that a child has two parents.
         mutation: probability that such a child is changed in one place; a child of one parent always is.
     """
@@ -42,15 +42,15 @@ class NSGA2(Searcher):
         self.population, self.crossover, self.mutation = population, crossover, mutation
 
     def begin(self, problem: Problem) -> None:
-        """Take the problem, without a population."""
+        """Receive the problem, without a population."""
         super().begin(problem)
-        self._first: list[Architecture] | None = None  # of the first population, those not yet proposed
+        self._first: list[Architecture] | None = None  # members of the first population that are not proposed yet
         self._members: list[int] = []  # rows of the history
         self._children: list[int] = []
         self._out = Outstanding()
 
     def ask(self, count: int) -> list[Proposal]:
-        """Members of the first population, later children of the present one."""
+        """Propose members of the first population, later children of the current one."""
         domain, rng, history = self.problem.domain, self.problem.rng, self.problem.history
         seen = Either(history, self._out)
         if self._members:
@@ -61,21 +61,21 @@ class NSGA2(Searcher):
             if self._first is None:
                 self._first = self._founders()
             found, self._first = self._first[:count], self._first[count:]
-            if not found:  # answers are out, or never came
+            if not found:  # results are pending, or never arrived
                 found = self._drawn(count, seen)
         self._out.propose(map(domain.key, found))
         return [Proposal(one) for one in found]
 
     def _founders(self) -> list[Architecture]:
-        """The first population."""
+        """Return the first population."""
         return self.problem.initial(self.population)
 
     def _drawn(self, count: int, seen: Container[str]) -> list[Architecture]:
-        """New architectures, where there is no population yet."""
+        """Draw new architectures while there is no population yet."""
         return self.problem.domain.sample(self.problem.rng, count, seen)
 
     def tell(self, answers: Sequence[Answer]) -> None:
-        """Take children; a generation that is complete competes with its parents."""
+        """Add children; a complete generation competes with its parents."""
         history = self.problem.history
         keys = [self.problem.domain.key(answer.architecture) for answer in answers]
         self._out.told(keys)
@@ -90,7 +90,7 @@ class NSGA2(Searcher):
                 self._children = []
 
     def state(self) -> dict[str, Any]:
-        """Rows of the population and of this generation's children, and what is still to be proposed."""
+        """Return the rows of the population and of the current children, and the remaining first architectures."""
         return {
             "first": None if self._first is None else [one.key for one in self._first],
             "members": self._members,
@@ -99,7 +99,7 @@ class NSGA2(Searcher):
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Become what :meth:`state` described."""
+        """Restore the state from :meth:`state`."""
         space = self.problem.domain.space.name
         first = state["first"]
         self._first = None if first is None else [Architecture(space, key) for key in first]

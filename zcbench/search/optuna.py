@@ -1,16 +1,16 @@
-"""Any sampler of Optuna as a searcher: each choice of an architecture is a categorical parameter.
+"""Samplers of Optuna as searchers: each choice of an architecture is a categorical parameter.
 
 Source: T. Akiba, S. Sano, T. Yanase, T. Ohta, M. Koyama, "Optuna: A Next-generation Hyperparameter Optimization
 Framework", KDD 2019, arXiv:1907.10902; default sampler: J. Bergstra et al., "Algorithms for Hyper-Parameter
 Optimization", NIPS 2011.
 
-Samplers of Optuna keep random states of their own, which they do not give away. So a sampler is made anew for each
-proposal, with a seed from the search's random numbers. What it knows is in the study, and the study follows from the
-history: a trial for each evaluation in order, behind them a running one for what is out. Unlike in a study of Optuna's
-own, an architecture whose equal was evaluated makes a trial that failed. So does what is not allowed (no row of a
-table, a constraint broken); the sampler is then asked again, :data:`TRIES` times at most. Behind that, and after
-:data:`STALE` proposals in a row whose equals were evaluated, a random new architecture is proposed. A warm-start scorer
-chooses the first :data:`WARM`.
+Samplers of Optuna have internal random states that cannot be saved. Therefore a new sampler is made for each proposal,
+with a seed from the search's random numbers. Its information is in the study, which is made from the history: a
+completed trial for each evaluation in order, followed by a running trial for each pending proposal. Unlike in Optuna
+itself, an architecture that equals an evaluated one becomes a failed trial. So does an architecture that is not allowed
+(not a row of the table, or outside the constraints); the sampler is then called again, at most :data:`TRIES` times.
+After that, and after :data:`STALE` proposals in a row that equal evaluated architectures, a new random architecture is
+proposed. A warm-start scorer chooses the first :data:`WARM`.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from zcbench.search._register import register_searcher
 from zcbench.spaces import ChoiceSpace
 from zcbench.types import Architecture
 
-#: proposals that are not allowed after which a random architecture is taken
+#: proposals that are not allowed after which a random architecture is proposed
 TRIES = 100
-#: proposals in a row whose equals were evaluated, after which a random architecture is taken
+#: proposals in a row that equal evaluated architectures, after which a random architecture is proposed
 STALE = 5
-#: architectures that a warm-start scorer chooses
+#: number of architectures that a warm-start scorer chooses
 WARM = 10
 
 
@@ -47,7 +47,7 @@ def _optuna() -> Any:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Without Optuna's log and warnings of what is experimental."""
+    """Suppress Optuna's log and its warnings about experimental features."""
     log = _optuna().logging
     before = log.get_verbosity()
     log.set_verbosity(log.CRITICAL)
@@ -69,7 +69,7 @@ class OptunaSearch(Searcher):
     """A sampler of Optuna: TPE, NSGA-II, Gaussian process, and any other that takes a seed.
 
     Args:
-        sampler: name of a class of ``optuna.samplers``: "TPESampler", "NSGAIISampler", "GPSampler", "RandomSampler".
+        sampler: name of a class in ``optuna.samplers``: "TPESampler", "NSGAIISampler", "GPSampler", "RandomSampler".
     """
 
     featured = False
@@ -79,20 +79,20 @@ class OptunaSearch(Searcher):
         self.sampler = sampler
 
     def begin(self, problem: Problem) -> None:
-        """Take the problem.
+        """Receive the problem.
 
         Raises:
             MissingDependencyError: Optuna is not installed.
-            UnknownNameError: it has no such sampler.
-            InvalidInputError: architectures of the space make no fixed number of choices, or the sampler needs more
-                than a seed.
+            UnknownNameError: Optuna has no such sampler.
+            InvalidInputError: architectures of the space do not have a fixed number of choices, or the sampler needs
+                more arguments than a seed.
         """
         super().begin(problem)
         space = problem.domain.space
         if not isinstance(space, ChoiceSpace):
             raise InvalidInputError(
-                f"Optuna searches among choices, and architectures of {space.name} make no fixed number of choices: "
-                "take another searcher, such as evolution."
+                f"Optuna needs a fixed number of choices, which architectures of {space.name} do not have: "
+                "use another searcher, such as evolution."
             )
         self._space = space
         optuna = _optuna()
@@ -106,12 +106,12 @@ class OptunaSearch(Searcher):
         }
         self._study: Any = None
         self._numbers: list[int] = []  # trials of the history's rows
-        self._asked: dict[int, str] = {}  # architectures of the running ones, by their trials
+        self._asked: dict[int, str] = {}  # architectures of the running trials, by trial number
         self._generation: tuple[int, list[int]] = (
             -1,
             [],
-        )  # of samplers with generations: which one is the last, and the rows of its parents
-        self._waiting: dict[str, str] = {}  # strings of architectures that are out, by their keys
+        )  # of samplers with generations: number of the last generation, and the rows of its parents
+        self._waiting: dict[str, str] = {}  # strings of pending architectures, by their keys
         self._out = Outstanding()
         self._stale = 0
         self._warm: list[Architecture] | None = None
@@ -130,13 +130,13 @@ class OptunaSearch(Searcher):
                 return self._kind(seed=seed)
         except Exception as error:
             raise InvalidInputError(
-                f"Optuna's {self.sampler} cannot be made of a seed alone ({first_line(error)}): take another sampler."
+                f"Optuna's {self.sampler} cannot be made from a seed alone ({first_line(error)}): use another sampler."
             ) from None
 
     # -- the study -----------------------------------------------------------------------------
 
     def _put_in_order(self) -> None:
-        """Make the study one of the history's evaluations and of what is out."""
+        """Make the study consistent with the history and the pending proposals."""
         history = self.problem.history
         self._waiting = {key: of for key, of in self._waiting.items() if key in self._out and key not in history}
         if self._study is not None and not self._waiting and self._ended():
@@ -154,7 +154,7 @@ class OptunaSearch(Searcher):
             self._asked[place] = key
 
     def _ended(self) -> bool:
-        """End the running trials where they are the history's next rows, in order, or equal to earlier ones."""
+        """End the running trials if they are the history's next rows in order, or equal to earlier ones."""
         history = self.problem.history
         for number, key in self._asked.items():
             row = len(self._numbers)
@@ -169,12 +169,12 @@ class OptunaSearch(Searcher):
         return len(self._numbers) == len(history)
 
     def _outcome(self, row: int) -> tuple[list[float] | None, str]:
-        """Values of a row of the history and the state of its trial."""
+        """Return the values of a row of the history and the state of its trial."""
         answer = self.problem.history.answer(row)
         return (list(answer.good), "COMPLETE") if answer.ok else (None, "FAIL")
 
     def _count(self) -> int:
-        """Number of trials."""
+        """Return the number of trials."""
         return int(self._study._storage.get_n_trials(self._study._study_id))
 
     def _params(self, architecture: Architecture) -> dict[str, int]:
@@ -184,7 +184,7 @@ class OptunaSearch(Searcher):
     def _add(
         self, architecture: Architecture, values: list[float] | None, state: str, generation: int | None = None
     ) -> None:
-        """A trial that was not suggested in this study."""
+        """Add a trial that was not suggested in this study."""
         trial = _optuna().trial
         notes = {} if generation is None else {self._kind._get_generation_key(): generation}
         with _quietly():
@@ -200,19 +200,19 @@ class OptunaSearch(Searcher):
 
     @property
     def _size_of_generation(self) -> int:
-        """Members of a generation; 0 for a sampler without generations."""
+        """Number of members of a generation; 0 for a sampler without generations."""
         genetic = issubclass(self._kind, _optuna().samplers.BaseGASampler)
         return int(self._made_sampler(0).population_size) if genetic else 0
 
     def _set_parents(self) -> None:
-        """Tell a new study who the parents of the present generation are."""
+        """Record the parents of the current generation in a new study."""
         generation, rows = self._generation
         if generation >= 0:
             name = f"{self._kind._get_parent_cache_key_prefix()}{generation}"
             self._study._storage.set_study_system_attr(self._study._study_id, name, rows)
 
     def _note_parents(self) -> None:
-        """Remember them."""
+        """Save the parents of the current generation."""
         if not self._size_of_generation:
             return
         prefix = self._kind._get_parent_cache_key_prefix()
@@ -222,16 +222,16 @@ class OptunaSearch(Searcher):
                 self._generation = int(name.removeprefix(prefix)), [by_trial[number] for number in rows]
 
     def _end(self, number: int, good: Sequence[float] | None) -> None:
-        """End a trial with its values; without any it has failed."""
+        """End a trial with its values, or as failed without values."""
         failed = _optuna().trial.TrialState.FAIL
-        # A sampler with nothing left asks to stop a loop that is not Optuna's: RuntimeError.
+        # A sampler with nothing left stops Optuna's own loop, which does not run here: RuntimeError.
         with _quietly(), suppress(RuntimeError):
             self._study.tell(number, None if good is None else list(good), failed if good is None else None)
 
     # -- ask and tell --------------------------------------------------------------------------
 
     def ask(self, count: int) -> list[Proposal]:
-        """What the sampler suggests."""
+        """Propose the sampler's suggestions."""
         if self._warm is None:
             self._warm = [] if self.problem.warm_start is None else self.problem.initial(WARM)
         self._put_in_order()
@@ -253,13 +253,13 @@ class OptunaSearch(Searcher):
         return [Proposal(one) for one in found]
 
     def _drawn(self, found: Sequence[Architecture]) -> Architecture | None:
-        """A random new architecture; None where nothing is left."""
+        """Return a new random architecture; None if none is left."""
         problem = self.problem
         seen = Either(problem.history, self._waiting, {problem.domain.key(one) for one in found})
         return next(iter(problem.domain.sample(problem.rng, 1, seen)), None)
 
     def _suggested(self) -> Architecture | None:
-        """What the sampler suggests and is allowed; None if nothing is found."""
+        """Return the sampler's next allowed suggestion; None if there is none."""
         for _ in range(TRIES):
             number, params = self._trial()
             architecture = self._space.from_choices(
@@ -281,13 +281,13 @@ class OptunaSearch(Searcher):
         return trial.number, trial.params
 
     def tell(self, answers: Sequence[Answer]) -> None:
-        """Learn what is not out any more; the history has the values."""
+        """Forget pending proposals that have a result; the history contains the values."""
         for answer in answers:
             self._stale = self._stale + 1 if answer.equal else 0
         self._out.told([self.problem.domain.key(answer.architecture) for answer in answers])
 
     def state(self) -> dict[str, Any]:
-        """What is out, and the parents of the present generation."""
+        """Return the pending proposals, and the parents of the current generation."""
         return {
             "waiting": list(map(list, self._waiting.items())),
             "out": self._out.state(),
@@ -297,7 +297,7 @@ class OptunaSearch(Searcher):
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Become what :meth:`state` described."""
+        """Restore the state from :meth:`state`."""
         self._study = None
         self._waiting = dict(state["waiting"])
         self._out.restore(state["out"])

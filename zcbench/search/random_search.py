@@ -1,4 +1,4 @@
-"""Random search without replacement: the baseline of every other."""
+"""Random search without replacement, the baseline of all other searchers."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from zcbench.types import Architecture
     "arXiv:1902.07638; drawn without replacement",
 )
 class RandomSearch(Searcher):
-    """Architectures drawn at random, no two with equal networks.
+    """Random search without replacement: no two architectures have equal networks.
 
-    With a warm-start scorer those that it scored come first, the best before all others: its ranking, and nothing else.
+    With a warm-start scorer, the architectures that it scored come first, in the order of its ranking.
     """
 
     featured = False
     several = True
 
     def begin(self, problem: Problem) -> None:
-        """Take the problem."""
+        """Receive the problem."""
         super().begin(problem)
-        self._ranked: deque[str] | None = None  # what the warm start has left; None before it was asked
+        self._ranked: deque[str] | None = None  # the rest of the warm start; None before it was scored
 
     def ask(self, count: int) -> list[Proposal]:
-        """New architectures."""
+        """Propose new architectures."""
         problem, found = self.problem, list[Architecture]()
         if self._ranked is None:
             ranked = [] if problem.warm_start is None else problem.initial(max(count, problem.warm_start_from))
@@ -44,12 +44,12 @@ class RandomSearch(Searcher):
         return [Proposal(one) for one in found]
 
     def tell(self, answers: Sequence[Answer]) -> None:
-        """Learn nothing."""
+        """Ignore the results."""
 
     def state(self) -> dict[str, Any]:
-        """What the warm start has left."""
+        """Return the rest of the warm start."""
         return {"ranked": None if self._ranked is None else list(self._ranked)}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take what the warm start had left."""
+        """Restore the rest of the warm start."""
         self._ranked = None if state["ranked"] is None else deque(state["ranked"])

@@ -1,20 +1,20 @@
-"""REINFORCE: a distribution for each choice, moved towards what was better than usual.
+"""REINFORCE: a distribution for each choice, moved towards architectures that are better than average.
 
-Every choice of an architecture has a softmax of its own, and choices are independent. After each answer the logits
-take a step of Adam along (reward - baseline) · gradient of log p(architecture); the baseline is an exponential moving
-average of rewards, corrected for its start.
+Every choice of an architecture has a separate softmax, and choices are independent. After each result the logits take a
+step of Adam along (reward - baseline) · gradient of log p(architecture). The baseline is an exponential moving average
+of rewards with bias correction.
 
 Sources: R. J. Williams, "Simple Statistical Gradient-Following Algorithms for Connectionist Reinforcement Learning",
 Machine Learning 8, 1992; policy, optimiser and baseline as in X. Dong, Y. Yang, "NAS-Bench-201", ICLR 2020,
 arXiv:2001.00326, section 4. D. P. Kingma, J. Ba, "Adam", ICLR 2015, arXiv:1412.6980, algorithm 1.
 
-Chosen here:
+Choices made here:
 
-- What is drawn and not allowed (no row of a table, a constraint broken) is drawn again, :data:`TRIES` times at most;
-  then, and after :data:`STALE` proposals in a row whose equals were evaluated, a random new architecture takes its
-  place, which teaches nothing.
-- A network that fails is worth as much as the worst that did not.
-- With a warm-start scorer the first :data:`WARM` architectures are those that it chooses, and teach.
+- A drawn architecture that is not allowed (not a row of the table, or outside the constraints) is drawn again, at most
+  :data:`TRIES` times. After that, and after :data:`STALE` proposals in a row that equal evaluated architectures, a new
+  random architecture replaces it, which does not change the policy.
+- The reward of a failed network is the worst reward so far.
+- With a warm-start scorer, it chooses the first :data:`WARM` architectures, which change the policy.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from zcbench.search._register import register_searcher
 from zcbench.spaces import ChoiceSpace
 from zcbench.types import Architecture
 
-#: draws after which looking for an allowed architecture is given up
+#: draws after which the search for an allowed architecture stops
 TRIES = 200
-#: proposals in a row whose equals were evaluated, after which a random architecture takes the next one's place
+#: proposals in a row that equal evaluated architectures, after which a random architecture is proposed
 STALE = 20
-#: architectures that a warm-start scorer chooses
+#: number of architectures that a warm-start scorer chooses
 WARM = 10
-#: decay of the mean and of the squares, and the small number, of Adam
+#: Adam's decay of the mean and of the squares, and its small constant
 _ADAM = 0.9, 0.999, 1e-8
 
 
@@ -52,7 +52,7 @@ class Reinforce(Searcher):
 
     Args:
         rate: learning rate of Adam.
-        momentum: of the moving average of rewards.
+        momentum: momentum of the moving average of rewards.
     """
 
     featured = False
@@ -63,22 +63,22 @@ class Reinforce(Searcher):
         self.momentum = momentum
 
     def begin(self, problem: Problem) -> None:
-        """Take the problem; the policy starts uniform.
+        """Receive the problem; the policy is uniform at first.
 
         Raises:
-            InvalidInputError: architectures of the space do not make a fixed number of choices.
+            InvalidInputError: architectures of the space do not have a fixed number of choices.
         """
         super().begin(problem)
         space = problem.domain.space
         if not isinstance(space, ChoiceSpace):
             raise InvalidInputError(
-                f"reinforce learns which choices are good, and architectures of {space.name} make no fixed number of "
-                "choices: take another searcher, such as evolution."
+                f"reinforce needs a fixed number of choices, which architectures of {space.name} do not have: "
+                "use another searcher, such as evolution."
             )
         self._space = space
         self._sizes = tuple(map(len, space.options))
         shape = (len(self._sizes), max(self._sizes, default=0))
-        self._open = np.arange(shape[1]) < np.array(self._sizes)[:, None]  # options that there are
+        self._open = np.arange(shape[1]) < np.array(self._sizes)[:, None]  # options that exist
         self._logits, self._mean, self._square = np.zeros((3, *shape))
         self._steps = 0
         self._average = (0.0, 0.0)  # numerator and denominator
@@ -96,7 +96,7 @@ class Reinforce(Searcher):
         return np.asarray(weights / weights.sum(1, keepdims=True))
 
     def ask(self, count: int) -> list[Proposal]:
-        """Architectures drawn from the policy."""
+        """Draw architectures from the policy."""
         if self._warm is None:
             self._warm = [] if self.problem.warm_start is None else self.problem.initial(WARM)
         if self._warm:
@@ -110,7 +110,7 @@ class Reinforce(Searcher):
         return [Proposal(one) for one in drawn]
 
     def _drawn(self, count: int) -> list[Architecture]:
-        """Allowed architectures drawn from the policy; fewer where they are not found."""
+        """Draw allowed architectures from the policy; fewer if they are not found."""
         limits = self._policy.cumsum(1)
         limits /= limits[:, -1:]
         found: list[Architecture] = []
@@ -127,7 +127,7 @@ class Reinforce(Searcher):
         return found
 
     def tell(self, answers: Sequence[Answer]) -> None:
-        """Move the policy, one step for each answer."""
+        """Update the policy by one step for each result."""
         for answer in answers:
             self._stale = self._stale + 1 if answer.equal else 0
             reward = answer.good[0]
@@ -141,7 +141,7 @@ class Reinforce(Searcher):
                 self._learn(answer.architecture, reward)
 
     def _learn(self, architecture: Architecture, reward: float) -> None:
-        """One step of Adam that makes an architecture likelier if it is better than the baseline."""
+        """Take one step of Adam that makes an architecture more likely if it is better than the baseline."""
         above, below = self._average
         above = self.momentum * above + (1 - self.momentum) * reward
         below = self.momentum * below + (1 - self.momentum)
@@ -158,7 +158,7 @@ class Reinforce(Searcher):
         self._logits = self._logits - self.rate * mean / (np.sqrt(square) + small)
 
     def state(self) -> dict[str, Any]:
-        """Policy, optimiser and baseline."""
+        """Return policy, optimiser and baseline."""
         return {
             "logits": self._logits.tolist(),
             "mean": self._mean.tolist(),
@@ -172,7 +172,7 @@ class Reinforce(Searcher):
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Become what :meth:`state` described."""
+        """Restore the state from :meth:`state`."""
         shape = self._logits.shape
         self._logits, self._mean, self._square = (
             np.array(state[name], np.float64).reshape(shape) for name in ("logits", "mean", "square")

@@ -1,4 +1,4 @@
-"""RoBoT: explore weightings of training-free metrics, then go down the ranking of the best one."""
+"""RoBoT: explores weightings of training-free metrics, then evaluates the ranking of the best one."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from zcbench.search._problem import Problem
 from zcbench.search._register import register_searcher
 from zcbench.types import Architecture
 
-#: weightings drawn in one call that tell nothing (their first choices wait or failed) before the ranking is gone down
+#: uninformative weightings in one call (with a pending or failed first choice) before the ranking is evaluated
 _WAITING = 10
 
 
 @dataclass(frozen=True)
 class RobotSearch:
-    """What :func:`robot_search` found.
+    """The result of :func:`robot_search`.
 
     Attributes:
-        best: row of the best architecture that was evaluated.
-        queried: rows in the order in which they were evaluated.
+        best: row of the best evaluated architecture.
+        queried: rows in the order of their evaluation.
         values: their values, high is good.
-        weights: of the metrics, those whose first choice was the best.
+        weights: the weights of the metrics whose first choice was the best.
     """
 
     best: int
@@ -41,18 +41,18 @@ class RobotSearch:
 def robot_search(
     metrics: Floats, evaluate: Callable[[int], float], budget: int, *, exploring: int = 0, seed: int = 0
 ) -> RobotSearch:
-    """RoBoT, algorithm 1, over a matrix: explore weights of the metrics, then go down the ranking of the best weights.
+    """Run RoBoT, algorithm 1, on a matrix: explore weights of the metrics, then evaluate the ranking of the best ones.
 
-    A weighting w in [-1, 1]^m is worth what its first choice, argmax_i Σ_m w_m s_im, is worth; the next w is the one
-    with the highest upper confidence bound of a Gaussian process over those tried. First choices that were evaluated
-    before cost nothing. What is left of the budget goes to the highest ranked of the best weighting.
+    The value of a weighting w in [-1, 1]^m is that of its first choice, argmax_i Σ_m w_m s_im. The next w has the
+    highest upper confidence bound of a Gaussian process over those tried. First choices that were evaluated before cost
+    nothing. The rest of the budget is spent on the highest ranked architectures of the best weighting.
 
     Args:
         metrics: scores ``(n, m)`` of training-free metrics over the pool, high is good; nan where there is none.
-        evaluate: the value of a row, high is good. It is asked once per row.
+        evaluate: returns the value of a row, high is good. It is called once per row.
         budget: number of evaluations.
-        exploring: weightings to try at most; default the budget.
-        seed: decides everything random.
+        exploring: largest number of weightings to try; default the budget.
+        seed: determines everything random.
 
     Raises:
         InvalidInputError: the pool is empty or the budget is below one.
@@ -87,15 +87,15 @@ def robot_search(
     "arXiv:2403.07591, algorithms 1 and 2",
 )
 class Robot(Searcher):
-    """Bayesian optimisation of the weights of scorers, then the ranking of the weights whose first choice was the best.
+    """RoBoT: Bayesian optimisation of the weights of scorers, then the ranking by the best weights.
 
-    Its metrics are the scorers with the role "feature", of one that is made of others these. They score the whole pool
-    before the first evaluation.
+    The value of weights is that of their first choice. The metrics are the scorers with the role "feature", or the
+    parts of a scorer that is composed of others. They score the whole pool before the first evaluation.
 
     Args:
-        rounds: weightings to try, those included whose first choice was evaluated before and which cost nothing. Of two
-            or three metrics few networks are the first choice of any weighting.
-        pool: networks that are scored, drawn at random; 0 for all. A space that cannot be gone through needs a number.
+        rounds: number of weightings to try, including free ones whose first choice was evaluated before. With two or
+            three metrics, few networks are the first choice of any weighting.
+        pool: number of random networks to score; 0 for all. It is required for a space that cannot be enumerated.
     """
 
     ranges: ClassVar = {"rounds": (1, 10**6), "pool": (0, 10**6)}
@@ -105,21 +105,21 @@ class Robot(Searcher):
         self.pool = pool
 
     def begin(self, problem: Problem) -> None:
-        """Take the problem; its features are the metrics.
+        """Receive the problem; its features are the metrics.
 
         Raises:
-            InvalidInputError: there are none, or the space is too large to be scored whole.
+            InvalidInputError: there are none, or the space is too large to be scored completely.
         """
         super().begin(problem)
         if not problem.features:
             raise InvalidInputError(
-                "robot weighs scorers and there are none: name some, with the role 'feature', as  "
+                "robot needs scorers to weight, and there are none: give some with the role 'feature', as  "
                 "scorer='mean_rank(params+naswot)', role='feature'."
             )
         if not self.pool and problem.domain.everything() is None:
             raise InvalidInputError(
-                f"{shown(problem.domain.space.name)} is too large to be scored whole: say how many of its networks "
-                "are, as  robot:pool=10000."
+                f"{shown(problem.domain.space.name)} is too large to be scored completely: give the number of networks "
+                "to score, as  robot:pool=10000."
             )
         self._pool: list[Architecture] = []
         self._keys: list[str] = []
@@ -130,7 +130,7 @@ class Robot(Searcher):
         self._out = Outstanding()
 
     def _score(self) -> Floats:
-        """The pool's scores ``(n, metrics)`` on one scale; they are measured once."""
+        """Return the pool's scores ``(n, metrics)`` on one scale; they are measured once."""
         if self._scores is None:
             domain = self.problem.domain
             if not self._pool:
@@ -144,7 +144,7 @@ class Robot(Searcher):
         return self._scores
 
     def ask(self, count: int) -> list[Proposal]:
-        """First choices of new weightings, then the ranking of the best."""
+        """Propose first choices of new weightings, then the ranking of the best."""
         scores = self._score()
         found: dict[str, Architecture] = {}
         if len(scores):
@@ -185,7 +185,7 @@ class Robot(Searcher):
                     return
 
     def _learn(self, weights: Floats, worth: float) -> bool:
-        """Take what a weighting is worth: if its first choice failed, as little as the worst. Whether that is known."""
+        """Record a weighting's value, the worst so far if its first choice failed; return whether it is known."""
         if not np.isfinite(worth):
             if not self._weightings.worth:
                 return False
@@ -194,7 +194,7 @@ class Robot(Searcher):
         return True
 
     def tell(self, answers: Sequence[Answer]) -> None:
-        """Learn what weightings were worth whose first choices were evaluated."""
+        """Record the values of weightings whose first choices were evaluated."""
         keys = [self.problem.domain.key(answer.architecture) for answer in answers]
         for key, answer in zip(keys, answers, strict=True):
             for weights in self._waiting.pop(key, ()):
@@ -203,7 +203,7 @@ class Robot(Searcher):
         self._waiting = {key: several for key, several in self._waiting.items() if key in self._out}
 
     def state(self) -> dict[str, Any]:
-        """Weightings, what waits, and the pool where it was drawn."""
+        """Return weightings, pending first choices, and the pool if it was drawn."""
         drawn = bool(self._pool) and self.pool > 0
         return {
             "pool": [one.key for one in self._pool] if drawn else [],
@@ -214,7 +214,7 @@ class Robot(Searcher):
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Become what :meth:`state` described."""
+        """Restore the state from :meth:`state`."""
         name = self.problem.domain.space.name
         self._pool = [Architecture(name, key) for key in state["pool"]]
         self._scores = None

@@ -1,4 +1,4 @@
-"""Stop a training whose learning curve says that it will not be among the best."""
+"""Stops trainings whose learning curves are not among the best."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from zcbench.search._problem import Problem
 from zcbench.search._register import register_searcher
 from zcbench.types import Architecture
 
-#: networks that are drawn at once
+#: number of networks drawn at once
 _AHEAD = 20
-#: trainings whose next part may be out; of more the oldest are given up
+#: largest number of trainings whose next part is pending; beyond it the oldest are dropped
 _OUT = 64
 
 
@@ -27,29 +27,29 @@ _OUT = 64
     "curve: T. Domhan et al., IJCAI 2015, section 3.3, and S. Adriaensen et al., NeurIPS 2023, arXiv:2310.20447",
 )
 class CurveStopping(Searcher):
-    """Random networks, whose trainings are stopped when their learning curves fall behind those of others.
+    """Random search with early stopping: trainings stop when their learning curves are worse than those of others.
 
-    Needs learning curves, or a function that takes ``epochs``. A training that goes on pays for the rest alone. The
-    networks are random, or the best of many by the warm-start scorer. Until ``first`` curves can be compared with,
-    trainings go on.
+    It needs learning curves, or a function with an argument ``epochs``. A continued training costs only the remaining
+    epochs. The networks are random, or the best of many by the warm-start scorer. All trainings continue until there
+    are ``first`` curves for comparison.
 
     Args:
-        rule: "median": stop if the best value so far is worse than the median, over networks that were trained to the
-            end, of the mean of their values up to the same epoch. "last": go on if the last value is among the best
-            ``share`` of all values after that epoch. "sum": the same of the sum of the values so far. "curve": stop if
-            the probability that the training ends better than the best whole training so far is below ``threshold``, by
-            a forecast of its learning curve.
-        share: of the networks that go on from look to look, with "last" and "sum".
-        every: epochs between two looks.
-        first: how many curves there have to be to compare with; with "curve", whole trainings. 0 for 1 with "curve" and
-            5 with all others.
-        predictor: of learning curves, with "curve"; one that learns is fitted to the whole trainings so far.
-        threshold: with "curve".
-        after: looks before a training may be stopped, with "curve".
+        rule: "median": stop if the best value so far is worse than the median, over fully trained networks, of the mean
+            of their values up to the same epoch. "last": continue if the last value is among the best ``share`` of all
+            values after that epoch. "sum": the same with the sum of the values so far. "curve": stop if the probability
+            that the training ends better than the best full training so far is below ``threshold``, by a forecast of
+            its learning curve.
+        share: share of the networks that continue at each check, with "last" and "sum".
+        every: epochs between two checks.
+        first: required number of curves for comparison; with "curve", of full trainings. 0 means 1 with "curve" and 5
+            with the other rules.
+        predictor: learning-curve predictor, with "curve"; one that learns is fitted to the full trainings so far.
+        threshold: smallest probability, with "curve".
+        after: number of checks before a training may be stopped, with "curve".
 
-    Forecasts need the range of the metric. Losses above 0 are measured against their first value; what is better when
-    it is higher lies in [0, 1] or [0, 100] where all values do; of others the range is that of all values so far, and
-    half as much beyond either end.
+    Forecasts need the range of the metric. Positive losses are divided by their first value. A metric that is better
+    when higher is assumed to lie in [0, 1] or [0, 100] if all values do. For other metrics, the range is that of all
+    values so far, extended by half of it at either end.
     """
 
     featured = False
@@ -81,11 +81,11 @@ class CurveStopping(Searcher):
         self.after = after
 
     def begin(self, problem: Problem) -> None:
-        """Take the problem.
+        """Receive the problem.
 
         Raises:
             InvalidInputError: there is no such rule.
-            UnknownNameError: there is no such predictor of learning curves.
+            UnknownNameError: there is no such learning-curve predictor.
         """
         super().begin(problem)
         rules: dict[str, Callable[[str], bool]] = {"median": self._median, "last": self._last, "sum": self._sum}
@@ -96,16 +96,16 @@ class CurveStopping(Searcher):
         forecaster = self.predictor if self.rule == "curve" else "last_value"
         self._outlook = Outlook(problem, forecaster, self.after, self._first)
         self._drawn: list[str] = []
-        self._ready: list[list[Any]] = []  # trainings that go on, with their next epochs
+        self._ready: list[list[Any]] = []  # trainings to continue, with their next epochs
         self._out: list[list[Any]] = []
-        self._summed: dict[str, list[float]] = {}  # by network and look, sums of values so far
-        # by look, sorted numbers of all networks that got so far; of means, only those that were trained to the end
+        self._summed: dict[str, list[float]] = {}  # by network and check, sums of values so far
+        # by check, sorted numbers of all networks that reached it; means only of fully trained networks
         self._values: dict[int, list[float]] = {}
         self._sums: dict[int, list[float]] = {}
         self._means: dict[int, list[float]] = {}
 
     def ask(self, count: int) -> list[Proposal]:
-        """The next epochs of trainings that go on, then new networks."""
+        """Propose the next epochs of trainings to continue, then new networks."""
         found: list[list[Any]] = []
         while len(found) < count:
             if self._ready:
@@ -123,7 +123,7 @@ class CurveStopping(Searcher):
         return bool(self._drawn)
 
     def tell(self, answers: Sequence[Answer]) -> None:
-        """Decide which trainings go on."""
+        """Decide which trainings continue."""
         self._take_history()
         waiting = []
         for answer in answers:
@@ -137,13 +137,13 @@ class CurveStopping(Searcher):
         self._ready += [[key, self._following(epochs)] for network, key, epochs in waiting if going[network]]
 
     def _going_on(self, networks: Sequence[str]) -> dict[str, bool]:
-        """By network, whether its training goes on."""
+        """Return by network whether its training continues."""
         if self._goes_on is None:
             return {name: chance >= self.threshold for name, chance in self._outlook.chances(networks).items()}
         return {name: self._goes_on(name) for name in networks}
 
     def _following(self, epochs: int) -> int | None:
-        """Epochs of the next look."""
+        """Return the epochs of the next check."""
         levels = [level for level in self.problem.levels if level > epochs]
         return self.problem.part(levels[0] if levels else epochs + self.every)
 
@@ -180,14 +180,14 @@ class CurveStopping(Searcher):
         return self._among(sums[-1], self._sums[len(sums)])
 
     def _among(self, value: float, several: list[float]) -> bool:
-        """Whether a value is among the best share of several, of which it is one."""
+        """Return whether a value is among the best share of several values, which include it."""
         if len(several) <= self._first:
             return True
         better = len(several) - bisect_right(several, value)
         return better < max(1, round(self.share * len(several)))
 
     def state(self) -> dict[str, Any]:
-        """Networks that were drawn, trainings that go on, and what is out; curves are in the history."""
+        """Return the drawn networks, the trainings to continue, and the pending proposals."""
         return {
             "drawn": list(self._drawn),
             "ready": [list(o) for o in self._ready],
@@ -195,7 +195,7 @@ class CurveStopping(Searcher):
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Become what :meth:`state` described."""
+        """Restore the state from :meth:`state`."""
         self._drawn = list(state["drawn"])
         self._ready = [list(one) for one in state["ready"]]
         self._out = [list(one) for one in state["out"]]

@@ -237,7 +237,7 @@ class ChoiceSpace(Space):
         )
 
     def graph(self, architecture: Architecture) -> Graph:
-        """Return the choices as a sequence of nodes; a space whose networks are connected otherwise overrides it.
+        """Return the choices as a sequence of nodes; a space whose networks are connected differently overrides it.
 
         A node is "1=conv" for the first choice. Where all choices have the same options it is "choice=conv", so that
         options are counted wherever they are chosen.

@@ -106,7 +106,7 @@ def get_space(text: str) -> SearchSpace:
 
 
 def space_info(name: str) -> SpaceInfo:
-    """Return what is known of a search space, by its name or an alias; UnknownNameError if there is none."""
+    """Return the properties of a search space, by its name or an alias; raise UnknownNameError without one."""
     name = _name_of(name)
     return SpaceInfo(name, _SPACES.info(name))
 

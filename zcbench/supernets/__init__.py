@@ -1,6 +1,6 @@
-"""Supernets: networks of all sizes with shared weights; train once, rank, search, cut out, export.
+"""Supernets: networks of all sizes with shared weights. Train one, rank and search its subnets, extract and export one.
 
-Rules by which supernets are trained are in ``rules/``, one a file.
+Training rules of supernets are in ``rules/``, one per file.
 """
 
 from zcbench.supernets import rules

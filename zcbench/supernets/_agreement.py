@@ -1,4 +1,4 @@
-"""Whether an exported network computes what the network does: inputs to try, and what rounding explains."""
+"""Checks that an exported network computes the same as the network: trial inputs, and tolerances from rounding."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from zcbench.errors import InvalidInputError
 from zcbench.probe.calling import invoke
 from zcbench.types import Batch, Inputs
 
-#: difference that is allowed, in units of the largest output; four units of rounding for types that are not here
+#: allowed difference, relative to the largest output; four units of rounding for other types
 _RELATIVE = {torch.float64: 1e-10, torch.float32: 1e-5}
-#: the exported network may be so many times as inexact as the network itself, up to so many times the share above
+#: the exported network's error may be this many times the network's own, up to this multiple of the tolerance above
 _TIMES, _MOST = 4, 10
-#: standard deviations of the noise that is added to samples
+#: standard deviation of the noise that is added to samples, relative to theirs
 _NOISE = 0.5
 
 
 class Trial:
-    """Inputs, and what the network gives for them.
+    """Inputs with the network's outputs.
 
     Args:
-        inputs: as the network takes them.
+        inputs: inputs in the network's form.
         size: number of samples.
-        expected: tensors that it returns, in order.
-        tolerances: largest difference of each from what an equal network returns.
+        expected: tensors that the network returns, in order.
+        tolerances: largest allowed difference of each tensor.
     """
 
     def __init__(self, inputs: Inputs, size: int, expected: Sequence[Tensor], tolerances: Sequence[float]) -> None:
@@ -37,23 +37,23 @@ class Trial:
         self.expected, self.tolerances = list(expected), list(tolerances)
 
     def difference(self, given: Sequence[Tensor]) -> tuple[float, float]:
-        """Largest difference of what an exported network gives, and the largest as a share of its tensor's numbers.
+        """Return an exported network's largest difference, absolute and relative to the largest number of its tensor.
 
         Raises:
-            InvalidInputError: it gives other tensors, or numbers that differ by more than rounding.
+            InvalidInputError: it returns other tensors, or numbers that differ by more than rounding.
         """
         if [tuple(one.shape) for one in given] != [tuple(one.shape) for one in self.expected]:
             raise InvalidInputError(
-                f"for {self.size} samples it gives tensors of the shapes {[tuple(one.shape) for one in given]}, and "
-                f"the network {[tuple(one.shape) for one in self.expected]}."
+                f"for {self.size} samples it returns tensors of the shapes {[tuple(one.shape) for one in given]}, but "
+                f"the network returns {[tuple(one.shape) for one in self.expected]}."
             )
         largest = share = 0.0
         for one, other, tolerance in zip(given, self.expected, self.tolerances, strict=True):
             difference = _distance(one, other)
             if not difference <= tolerance:
                 raise InvalidInputError(
-                    f"for {self.size} samples its numbers differ from the network's by {difference:.2g}, and rounding "
-                    f"explains {tolerance:.2g}."
+                    f"for {self.size} samples its numbers differ from the network's by {difference:.2g}, but rounding "
+                    f"explains only {tolerance:.2g}."
                 )
             largest = max(largest, difference)
             share = max(share, difference / (_largest(other) or 1.0))
@@ -61,39 +61,39 @@ class Trial:
 
 
 def trials(network: nn.Module, example: Batch, *, dynamic: bool) -> list[Trial]:
-    """The example, and samples like it in batches of other sizes, with what the network gives.
+    """Return the example and similar samples in batches of other sizes, with the network's outputs.
 
-    Sizes that the network itself does not take are left out.
+    Sizes that the network itself does not support are skipped.
 
     Args:
         network: in evaluation mode.
         example: inputs.
-        dynamic: whether the number of samples may be another than the example's.
+        dynamic: whether the number of samples may differ from the example's.
 
     Raises:
-        InvalidInputError: the network cannot compute the example, returns no tensor, gives nan, or gives something else
-            each time.
+        InvalidInputError: the network cannot compute the example, returns no tensor, returns nan, or is not
+            deterministic.
     """
     once, again = (_computed(network, example.inputs) for _ in range(2))
     try:
         Trial(example.inputs, len(example), once, [_tolerance(one, None) for one in once]).difference(again)
     except InvalidInputError:
         raise InvalidInputError(
-            "the network gives something else each time that it is called with the same inputs: it draws random "
-            "numbers or counts its calls, and a file could not be compared with it."
+            "the network returns different outputs for the same inputs: it draws random numbers or counts its calls, "
+            "and an exported file could not be compared with it."
         ) from None
     exact = _doubled(network)
     found = [_trial(network, exact, example.inputs, len(example))]
     for inputs, size in _others(example, dynamic):
         with Foreign() as call:
             found.append(_trial(network, exact, inputs, size))
-        if call.kind is not None:  # inputs that were changed, or a size, that the network does not take
+        if call.kind is not None:  # the network does not support the changed inputs, or the size
             continue
     return found
 
 
 def _others(example: Batch, dynamic: bool) -> Iterator[tuple[Inputs, int]]:
-    """Rows of the example, drawn anew, with noise where they are real numbers; and without."""
+    """Yield random rows of the example, with noise if they are real numbers, and without noise."""
     count = len(example)
     generator = torch.Generator().manual_seed(0)
     for size in dict.fromkeys((1, 2, 3, count, 2 * count + 1) if dynamic else (count,)):
@@ -115,7 +115,7 @@ def _trial(network: nn.Module, exact: nn.Module | None, inputs: Inputs, size: in
     expected = _computed(network, inputs)
     truth: Sequence[Tensor] = ()
     if exact is not None:
-        with Foreign():  # types of numbers that are fixed in the code
+        with Foreign():  # the code may fix types of numbers
             truth = _computed(exact, Batch(inputs).map(lambda one: one.double() if one.is_floating_point() else one))
     known = [one.shape for one in truth] == [one.shape for one in expected]
     tolerances = [_tolerance(one, truth[place] if known else None) for place, one in enumerate(expected)]
@@ -123,7 +123,7 @@ def _trial(network: nn.Module, exact: nn.Module | None, inputs: Inputs, size: in
 
 
 def _tolerance(expected: Tensor, exact: Tensor | None) -> float:
-    """Of one tensor: a share of its largest number, and what the network itself is off for rounding."""
+    """Return the tolerance of one tensor, from its largest number and the network's own rounding error."""
     if not (expected.is_floating_point() or expected.is_complex()):
         return 0.0
     relative = _RELATIVE.get(expected.dtype, 4 * torch.finfo(expected.dtype).eps)
@@ -135,13 +135,13 @@ def _tolerance(expected: Tensor, exact: Tensor | None) -> float:
 
 
 def _largest(tensor: Tensor) -> float:
-    """The largest finite absolute value; 0 where there is none."""
+    """Return the largest finite absolute value; 0 if there is none."""
     size = tensor.detach().abs().double()
     return float(size[size.isfinite()].max()) if size.isfinite().any() else 0.0
 
 
 def _distance(one: Tensor, other: Tensor) -> float:
-    """The largest absolute difference; infinities must be the same, and nothing may be nan."""
+    """Return the largest absolute difference; infinities must be equal, and nan gives infinity."""
     a, b = (x.detach().to(torch.complex128 if x.is_complex() else torch.float64) for x in (one, other))
     gaps = torch.where(a == b, 0.0, (a - b).abs())
     if not gaps.numel():
@@ -150,7 +150,7 @@ def _distance(one: Tensor, other: Tensor) -> float:
 
 
 def _computed(network: nn.Module, inputs: Inputs) -> list[Tensor]:
-    given = Batch(inputs).map(torch.clone)  # which it may overwrite
+    given = Batch(inputs).map(torch.clone)  # because the network may overwrite them
     output: object = None
     with Foreign() as call, torch.no_grad():
         output = invoke(network, given)
@@ -160,12 +160,12 @@ def _computed(network: nn.Module, inputs: Inputs) -> list[Tensor]:
     if not found:
         raise InvalidInputError("the network returns no tensor: return a tensor, or a tuple or dictionary of tensors.")
     if any(one.isnan().any() for one in found):
-        raise InvalidInputError("the network gives nan for the example: its weights or the inputs are of no use.")
+        raise InvalidInputError("the network returns nan for the example: its weights or the inputs are not usable.")
     return found
 
 
 def _doubled(network: nn.Module) -> nn.Module | None:
-    """The network in float64; None where it has no copy, or is of that type."""
+    """Return the network in float64; None if it cannot be copied, or already has this type."""
     found: nn.Module | None = None
     if all(one.dtype == torch.float64 for one in network.parameters() if one.is_floating_point()):
         return None

@@ -1,4 +1,4 @@
-"""Equal budgets: how many steps of a training rule cost as much as those of another."""
+"""Equal budgets: the number of steps of a training rule that costs as much as another rule."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from zcbench.supernets.sharing import WeightSharing
 from zcbench.supernets.training import Training
 from zcbench.types import Inputs
 
-#: steps that are tried, and samples of each
+#: number of trial steps, and samples of each
 _TRIED, _SAMPLES = 40, 4
 
 
 def steps_for(
     supernet: WeightSharing, inputs: Inputs, targets: Tensor, rule: str | TrainingRule, subnet_steps: int
 ) -> int:
-    """Steps of a rule in which about as many subnets learn from a batch as are wanted in all.
+    """Return the number of steps of a rule in which about ``subnet_steps`` subnets learn from a batch in total.
 
-    A short training with tiny batches counts, so that phases in which more or fewer subnets learn have their share.
+    They are counted in a short training with tiny batches, so that phases with more or fewer subnets have their share.
 
     Args:
-        supernet: a fresh one, which is trained a little and of no use afterwards.
-        inputs: of the training set.
+        supernet: a new supernet, which is trained a little and should not be used afterwards.
+        inputs: inputs of the training set.
         targets: ``(n,)``.
-        rule: name of a training rule, with settings, or one.
-        subnet_steps: a subnet that learns from a batch counts one.
+        rule: name of a training rule, with settings, or an object.
+        subnet_steps: total budget, in which each subnet that learns from a batch counts as one.
 
     Raises:
-        InvalidInputError: the rule lets nothing learn in a step.
+        InvalidInputError: no subnet learns in a step of the rule.
     """
     trial = Training(supernet, inputs, targets, rule, steps=_TRIED, batch=_SAMPLES)
     for _ in trial.run():

@@ -1,8 +1,8 @@
-"""Networks out of zcbench: weights, ``torch.export`` and ONNX, each written only if it computes what the network does.
+"""Export of networks as weights, ``torch.export`` and ONNX; each is written only if it computes the same.
 
-ONNX goes by way of ``torch.export``. The older exporter of torch, which writes down what one pass does, is faster (0.1
-s against 2 to 6 s for the embedded spaces). But of a network whose control flow depends on values it takes one branch
-for the whole, without an error, where this one refuses. It also lacks operations (grouped queries).
+ONNX files are made from ``torch.export``. The older, tracing exporter of torch is faster (0.1 s instead of 2 to 6 s for
+the embedded spaces). But for a network whose control flow depends on values, it exports one branch without an error,
+while this one refuses. It also lacks operations (grouped queries).
 """
 
 from __future__ import annotations
@@ -42,18 +42,18 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 @dataclass(frozen=True)
 class ExportedFile:
-    """A file that was written, read back and compared with the network.
+    """A file that was written, read again and compared with the network.
 
     Attributes:
         kind: "weights", "torch" or "onnx".
-        path: where it lies.
+        path: path of the file.
         sha256: digest of its content.
-        size: in bytes.
-        seconds: what writing and comparing took.
+        size: size in bytes.
+        seconds: seconds for writing and comparing.
         difference: largest absolute difference of a number from the network's; 0 for weights.
-        share: the largest that a difference is of its tensor's largest number.
+        share: largest difference relative to its tensor's largest number.
         batches: numbers of samples that were compared.
-        details: versions of what wrote it, and names of inputs and outputs.
+        details: versions of the exporting packages, and names of inputs and outputs.
     """
 
     kind: str
@@ -69,14 +69,14 @@ class ExportedFile:
 
 @dataclass(frozen=True)
 class Exported:
-    """What :func:`export` wrote, and a sentence for what it could not write.
+    """The files of :func:`export`, and a sentence for each that could not be written.
 
     Attributes:
-        folder: where the files lie.
-        name: how they begin.
-        files: by kind.
+        folder: folder of the files.
+        name: beginning of their names.
+        files: the files, by kind.
         failed: a reason, by kind.
-        about: class, architecture and, where it was found to hold, the code by which the network is built.
+        about: class, architecture and, if it was verified, the code that builds the network.
     """
 
     folder: Path
@@ -99,24 +99,24 @@ def export(
 ) -> Exported:
     """Write a stand-alone network into files that work without zcbench.
 
-    A file is written in one step, and only if what it computes is what the network computes: for the example and for
-    samples like it in batches of 1, 2, 3 and more than twice as many. Numbers of float32 may differ by 1e-5 of the
-    largest one and four times what the network itself differs from its copy in float64, and never by 1e-4. What cannot
-    be written is a sentence in ``failed`` and takes nothing from the others. The network stays as it was.
+    A file is written in one step, and only if it computes the same as the network, for the example and for similar
+    samples in batches of 1, 2, 3 and more than twice as many. Numbers of float32 may differ by 1e-5 of the largest one
+    plus four times the difference between the network and its copy in float64, but never by more than 1e-4. A kind that
+    cannot be written has a sentence in ``failed`` and does not affect the others. The network is not changed.
 
     Args:
         network: in evaluation mode, on the CPU.
-        folder: is made if it is not there.
-        example: inputs as the network takes them; the first dimension of every tensor counts samples.
-        name: of the files, without an ending.
-        kinds: of "weights" (a state dictionary, safetensors), "torch" (``torch.export``, .pt2), "onnx".
-        architecture: what it is in its search space; the weights' file then says how it is built.
-        dynamic: whether the exported network takes any number of samples, or the example's only.
-        overwrite: whether files of that name are replaced.
+        folder: it is created if it does not exist.
+        example: inputs in the network's form; the first dimension of every tensor counts samples.
+        name: name of the files, without suffix.
+        kinds: some of "weights" (a state dictionary, safetensors), "torch" (``torch.export``, .pt2), "onnx".
+        architecture: the network's architecture in its search space; the file of weights then says how to build it.
+        dynamic: whether the exported network takes any number of samples, or only the example's.
+        overwrite: whether files of this name are replaced.
 
     Raises:
-        InvalidInputError: it is no stand-alone network in evaluation mode, an argument is out of range, or a file of
-            that name is there.
+        InvalidInputError: it is not a stand-alone network in evaluation mode, an argument is out of range, or a file of
+            this name exists.
         StoreError: nothing could be written into the folder.
     """
     wanted = kinds_of(kinds)
@@ -140,7 +140,7 @@ def export(
             files[kind] = work.written(kind, path)
         except ZcbenchError as error:
             refused = error if isinstance(error, StoreError) else refused
-            left = " The file of that name is one of an earlier export." if path.exists() else ""
+            left = " The file of this name is from an earlier export." if path.exists() else ""
             failed[kind] = f"{error}{left}"
     if refused is not None and not files:
         raise refused
@@ -148,7 +148,7 @@ def export(
 
 
 class _Work:
-    """One export: what all kinds share is computed when it is first needed, and fails for each alike."""
+    """One export; parts that all kinds share are computed at first use, and fail for each kind in the same way."""
 
     def __init__(self, network: nn.Module, batch: Batch, dynamic: bool, about: Mapping[str, Any]) -> None:
         self.network, self.batch, self.dynamic, self.about = network, batch, dynamic, about
@@ -156,7 +156,7 @@ class _Work:
         self._program: Any = None
 
     def written(self, kind: str, path: Path) -> ExportedFile:
-        """Write a file, read it back, and compare."""
+        """Write a file, read it again, and compare."""
         began = time.perf_counter()
         make: Callable[[], tuple[bytes, dict[str, Any]]] = getattr(self, f"_{kind}")
         compare: Callable[[bytes], tuple[float, float]] = getattr(self, f"_compare_{kind}")
@@ -173,7 +173,7 @@ class _Work:
 
     @property
     def trials(self) -> list[Trial]:
-        """Inputs with what the network gives."""
+        """Inputs with the network's outputs."""
         if self._trials is None:
             try:
                 with untouched(self.network):
@@ -200,9 +200,9 @@ class _Work:
 
     @property
     def program(self) -> Any:
-        """The network as ``torch.export`` has it."""
+        """The network in the form of ``torch.export``."""
         if self._program is None:
-            assert self.trials  # what cannot be compared is not exported
+            assert self.trials  # a network that cannot be compared is not exported
             with untouched(self.network):
                 self._program = _program(self.network, self.batch, self.dynamic)
         if isinstance(self._program, ZcbenchError):
@@ -235,7 +235,7 @@ class _Work:
         with _reported("torch cannot write the network as ONNX"):
             model = torch.onnx.export(program, dynamo=True, output_names=names, verbose=False).model_proto  # type: ignore[union-attr]
             for part in (model.graph, *model.functions):
-                for node in part.node:  # paths and lines of the code that it came from
+                for node in part.node:  # paths and lines of the user's code
                     del node.metadata_props[:]
                     node.doc_string = ""
             for key, value in self.about.items():
@@ -272,15 +272,15 @@ def _largest(differences: Sequence[tuple[float, float]]) -> tuple[float, float]:
 
 
 def _program(network: nn.Module, batch: Batch, dynamic: bool) -> Any:
-    """The network as ``torch.export`` takes it; an error where it refuses."""
-    if dynamic and len(batch) == 1:  # a single sample would be taken for a constant
+    """Export the network with ``torch.export``; return an error if it refuses."""
+    if dynamic and len(batch) == 1:  # the size 1 would be exported as a constant
         batch = Batch(batch.map(lambda one: torch.cat([one, one])))
     inputs = batch.inputs
     args = () if isinstance(inputs, Mapping) else inputs if isinstance(inputs, tuple) else (inputs,)
     kwargs = dict(inputs) if isinstance(inputs, Mapping) else {}
     shapes: Any = None
     reasons = []
-    for strict in (False, True):  # the second follows the code, and knows more of NumPy
+    for strict in (False, True):  # the second traces the code, and supports more of NumPy
         with _quiet(), Foreign() as call, torch.no_grad(), _plain_attention():
             if dynamic:
                 found: Any = torch.export.ShapesCollection()  # type: ignore[no-untyped-call]
@@ -294,16 +294,16 @@ def _program(network: nn.Module, batch: Batch, dynamic: bool) -> Any:
         if call.kind is None:
             return program
         reasons.append(_COLOURS.sub("", call.said))
-    advice = "or export it with dynamic=False, for batches of one size" if dynamic else "with torch.where, say"
+    advice = "or export it with dynamic=False, for batches of one size" if dynamic else "for example with torch.where"
     return InvalidInputError(
-        f"torch.export refuses the network ({reasons[0]}): control flow that depends on values and sizes that stand in "
-        f"the code cannot be exported. Write them otherwise, {advice}."
+        f"torch.export refuses the network ({reasons[0]}): control flow that depends on values, and sizes that are "
+        f"fixed in the code, cannot be exported. Change them, {advice}."
     )
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Neither warnings nor what libraries log or print; what they raise says it too."""
+    """Suppress warnings, logs and output of libraries, because their exceptions contain the same information."""
     disabled = logging.root.manager.disable
     with (
         warnings.catch_warnings(),
@@ -320,7 +320,7 @@ def _quiet() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _plain_attention() -> Iterator[None]:
-    """Encoders of torch without the fused layer of inference, which no other program has."""
+    """Disable torch's fused inference layer of encoders, which other programs do not have."""
     fused = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
@@ -331,16 +331,16 @@ def _plain_attention() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _reported(what: str) -> Iterator[None]:
-    """Call a library; what it raises is a sentence.
+    """Call a library, and convert its exception to a sentence.
 
     Raises:
-        InvalidInputError: it raised.
+        InvalidInputError: it raised an exception.
     """
     cause: list[str] = []
     with _quiet(), Foreign() as call:
         try:
             yield
-        except Exception as error:  # exporters wrap what happened, and say on top what to do about it
+        except Exception as error:  # exporters wrap the original exception, with advice on top
             first = error
             while first.__cause__ is not None:
                 first = first.__cause__  # type: ignore[assignment]
@@ -353,11 +353,11 @@ def _reported(what: str) -> Iterator[None]:
 
 
 def fed(names: Sequence[str], inputs: Inputs) -> dict[str, Any]:
-    """Inputs of an ONNX network by their names, or in order where they have others."""
+    """Return the inputs of an ONNX network by their names, or in order if the names differ."""
     tensors = Batch(inputs).tensors()
     if len(tensors) != len(names):
         raise InvalidInputError(
-            f"the network has {many(len(tensors), 'input')}, and its ONNX form {len(names)}: leave out inputs that "
+            f"the network has {many(len(tensors), 'input')}, but its ONNX form has {len(names)}: remove inputs that "
             "change nothing."
         )
     if isinstance(inputs, Mapping) and all(name in inputs for name in names):
@@ -366,7 +366,7 @@ def fed(names: Sequence[str], inputs: Inputs) -> dict[str, Any]:
 
 
 def _needed(*packages: str) -> Any:
-    """The first of these packages; MissingDependencyError if any is not installed."""
+    """Return the first of these packages; raise MissingDependencyError if any is not installed."""
     for package in packages:
         try:
             __import__(package)
@@ -376,7 +376,7 @@ def _needed(*packages: str) -> Any:
 
 
 def _names(output: Any) -> list[str]:
-    """Of the tensors that a network returns: their keys or places; "output" for a single one."""
+    """Return names of the returned tensors: their keys or positions; "output" for a single one."""
     leaves = [(path, one) for path, one in tree_flatten_with_path(output)[0] if isinstance(one, Tensor)]
     if len(leaves) == 1 and not leaves[0][0]:
         return ["output"]

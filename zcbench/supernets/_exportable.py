@@ -1,4 +1,4 @@
-"""What can be exported: a stand-alone network, names of files, and how the network is built."""
+"""Checks before an export: a stand-alone network, names of files, and the code that builds the network."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from zcbench.probe.calling import invoke
 from zcbench.spaces import get_space
 from zcbench.types import Architecture, Batch, Supernet
 
-#: what can be written, and how its files end
+#: kinds of files, and their suffixes
 KINDS = {"weights": ".safetensors", "torch": ".pt2", "onnx": ".onnx"}
-#: how the files of a network's card end
+#: suffixes of the files of a network's card
 CARD = (".json", ".md")
 _ODD = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
-#: bytes of a file's name
+#: largest number of bytes of a file's name
 _LONGEST = 200
 
 
 def standing_alone(network: nn.Module, batch: Batch) -> nn.Module:
-    """The network that can be exported, without what compiles or spreads it.
+    """Return the network to export, without compiling or distributing wrappers.
 
     Raises:
-        InvalidInputError: it is a supernet, in training mode, on another device than the CPU, or no network.
+        InvalidInputError: it is a supernet, in training mode, on another device than the CPU, or not a network.
     """
     if isinstance(network, Supernet):
         raise InvalidInputError("this is a supernet: give one of its networks,  supernet.subnet(architecture).")
@@ -44,7 +44,7 @@ def standing_alone(network: nn.Module, batch: Batch) -> nn.Module:
     if training:
         which = f"its module {training[0]!r}" if training[0] else "the network"
         raise InvalidInputError(
-            f"{which} is in training mode, in which batch norm and dropout compute something else: call  network.eval()"
+            f"{which} is in training mode, in which batch norm and dropout compute differently: call  network.eval()"
             "  first."
         )
     tensors = [*network.parameters(), *network.buffers(), *batch.tensors()]
@@ -54,18 +54,18 @@ def standing_alone(network: nn.Module, batch: Batch) -> nn.Module:
 
 
 def kinds_of(kinds: Iterable[str]) -> Sequence[str]:
-    """Kinds of files, each once."""
+    """Return kinds of files, each once."""
     wanted = list(dict.fromkeys(rules.all_text("the kinds", kinds)))
     for kind in wanted:
         if kind not in KINDS:
-            raise InvalidInputError(f"kind {shown(kind)}: choose of {', '.join(KINDS)}.")
+            raise InvalidInputError(f"kind {shown(kind)}: choose from {', '.join(KINDS)}.")
     if not wanted:
-        raise InvalidInputError(f"there is no kind of file to write: choose of {', '.join(KINDS)}.")
+        raise InvalidInputError(f"there is no kind of file to write: choose from {', '.join(KINDS)}.")
     return wanted
 
 
 def check_name(name: str) -> None:
-    """InvalidInputError unless every file system takes the name."""
+    """Raise InvalidInputError unless every file system supports the name."""
     rules.text("the name", name)
     try:
         length = len(name.encode())
@@ -73,23 +73,23 @@ def check_name(name: str) -> None:
         length = 0
     if not 0 < length <= _LONGEST or _ODD.search(name) or name[0] in ". " or name[-1] in ". ":
         raise InvalidInputError(
-            f'the name {shown(name)} is no name of a file everywhere: leave out < > : " / \\ | ? * and points or '
-            f"blanks at its ends, and write at most {_LONGEST} bytes."
+            f'the name {shown(name)} is not a portable file name: use none of < > : " / \\ | ? *, no point or blank at '
+            f"its ends, and at most {_LONGEST} bytes."
         )
 
 
 def check_free(folder: Path, name: str, kinds: Iterable[str]) -> None:
-    """InvalidInputError if a file of an earlier export is there, or its card."""
+    """Raise InvalidInputError if a file of an earlier export, or its card, exists."""
     for ending in (*(KINDS[kind] for kind in kinds), *CARD):
         path = folder / f"{name}{ending}"
         if os.path.lexists(path):
             raise InvalidInputError(
-                f"{path} is there already: give another folder or name, or overwrite=True to replace it."
+                f"{path} exists already: give another folder or name, or overwrite=True to replace it."
             )
 
 
 def about_of(network: nn.Module, batch: Batch, architecture: Architecture | None) -> dict[str, Any]:
-    """Class and architecture; and the code that builds the network, where it computes the same with these weights."""
+    """Return class and architecture, and the code that builds the network if it computes the same with its weights."""
     kind = type(network)
     about: dict[str, Any] = {"class": f"{kind.__module__}.{kind.__qualname__}"}
     if architecture is None:

@@ -1,11 +1,12 @@
-"""How long a stand-alone network takes on this machine, in processes that do nothing else.
+"""Latency of a stand-alone network on this machine, in processes that do nothing else.
 
-What is measured is one inference after another, with nothing between them but the clock. Processes of others cannot be
-kept away: a busy machine makes single inferences much slower, and all of them somewhat (shared caches, memory, clock
-rates). What helps: many short rounds, in turn with the other networks that are compared; several fresh processes,
-because where a process lies in memory decides some per cent (T. Kalibera and R. Jones, "Rigorous benchmarking in
-reasonable time", ISMM 2013); and only the half of the rounds counts in which the process waited least for a core.
-Waiting is read off its processor time, and not off the latencies. What is left of it is stated.
+Inferences are measured one after another, with nothing between them but the clock. Other programs cannot be excluded: a
+busy machine makes single inferences much slower, and all of them somewhat (shared caches, memory, clock rates). Three
+measures reduce this. There are many short rounds, which alternate with those of the other compared networks. There are
+several new processes, because the place of a process in memory changes times by some per cent (T. Kalibera and R.
+Jones, "Rigorous benchmarking in reasonable time", ISMM 2013). Only the half of the rounds is used in which the process
+waited least for a core. Waiting is determined from the process's CPU time, not from the latencies. The remaining share
+is reported.
 """
 
 from __future__ import annotations
@@ -33,11 +34,11 @@ from zcbench.supernets._exportable import standing_alone
 from zcbench.supernets._timing import Measuring, Plan, Round
 from zcbench.types import Batch, Inputs
 
-#: resamplings behind the interval of the median
+#: number of bootstrap samples for the interval of the median
 _RESAMPLED = 500
-#: share of the time waited above which the note says so
+#: share of waiting time above which the note mentions it
 _BUSY = 0.05
-#: p90 over p10 above which the note says so
+#: ratio of p90 to p10 above which the note mentions it
 _SPREAD = 2.0
 
 
@@ -46,20 +47,21 @@ class Latency:
     """Milliseconds of an inference.
 
     Attributes:
-        median: of single inferences.
-        p10: tenth percentile; on a busy machine the number that moves least.
+        median: median of single inferences.
+        p10: tenth percentile; the most stable number on a busy machine.
         p90: ninetieth percentile.
-        low: lower end of the median's interval, and
-        high: its upper end. It covers the 95 % interval of a bootstrap over rounds and the medians of all processes.
-        repeats: inferences that these numbers are made of.
-        threads: of each inference.
+        low: lower end of the median's interval.
+        high: upper end. The interval covers the 95 % interval of a bootstrap over rounds and the medians of all
+            processes.
+        repeats: number of inferences in these statistics.
+        threads: threads of each inference.
         batch: samples of each inference.
-        processes: fresh processes in which it was measured.
-        waited: share of the time that the process had to wait for a core in these rounds; None with several threads,
-            which wait for each other.
-        runtime: what ran the network, with its version.
+        processes: number of new processes in which it was measured.
+        waited: share of the time that the process waited for a core in these rounds; None with several threads,
+            because threads also wait for each other.
+        runtime: program that ran the network, with its version.
         machine: processor, cores and system.
-        note: what a reader has to know, a sentence, or "".
+        note: a sentence that a reader needs to know, or "".
     """
 
     median: float
@@ -77,7 +79,7 @@ class Latency:
     note: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it by name."""
+        """Return all attributes by name."""
         return asdict(self)
 
     def __str__(self) -> str:
@@ -99,16 +101,16 @@ def latency(
 
     Args:
         network: in evaluation mode, on the CPU; or the path of an ``.onnx`` file, which onnxruntime runs.
-        inputs: as the network takes them; the first dimension of every tensor counts samples.
+        inputs: inputs in the network's form; the first dimension of every tensor counts samples.
         batch: samples of an inference, the first of ``inputs``.
-        threads: of an inference.
-        seconds: what is measured in all, without starts and warm-ups.
-        rounds: of each process.
-        processes: fresh ones, one after the other.
+        threads: threads of an inference.
+        seconds: total measured time, without starts and warm-ups.
+        rounds: rounds of each process.
+        processes: number of new processes, one after the other.
         timeout: seconds that a start with its warm-up, or a round, may take.
 
     Raises:
-        InvalidInputError: an argument is out of range, or the network raises, or is not done in time.
+        InvalidInputError: an argument is out of range, or the network raises or exceeds the timeout.
         MissingDependencyError: onnxruntime is not installed.
     """
     found = latencies(
@@ -137,24 +139,24 @@ def latencies(
     processes: int = 3,
     timeout: float = 60.0,
 ) -> dict[str, Latency | str]:
-    """Measure several networks in turn, round by round, so that a machine that becomes busy slows all of them.
+    """Measure several networks in alternating rounds, so that a machine that becomes busy slows all of them.
 
     Args:
-        networks: by name, each as :func:`latency` takes it.
-        inputs: of all.
+        networks: by name, each as for :func:`latency`.
+        inputs: inputs of all networks.
         batch: samples of an inference, the first of ``inputs``.
-        threads: of an inference.
-        seconds: what is measured of each network in all, without starts and warm-ups.
-        rounds: of each network in each process.
-        processes: fresh ones, one after the other, each for all networks.
+        threads: threads of an inference.
+        seconds: total measured time of each network, without starts and warm-ups.
+        rounds: rounds of each network in each process.
+        processes: number of new processes, one after the other, each for all networks.
         timeout: seconds that a network's warm-up, or a round, may take.
 
     Returns:
-        By name; a sentence for a network that cannot be measured.
+        Latencies by name; a sentence for a network that cannot be measured.
 
     Raises:
         InvalidInputError: an argument is out of range.
-        MissingDependencyError: onnxruntime is not installed, and one is a file of it.
+        MissingDependencyError: onnxruntime is not installed, and a network is an ONNX file.
     """
     plan = Plan(
         batch=rules.whole("batch", batch, 1),
@@ -167,7 +169,7 @@ def latencies(
     check_timeout(timeout)
     given = Batch(inputs)
     if len(given) < plan.batch:
-        raise InvalidInputError(f"there are {len(given)} samples for a batch of {plan.batch}: give as many, or more.")
+        raise InvalidInputError(f"there are {len(given)} samples for a batch of {plan.batch}: give at least as many.")
     given = given[: plan.batch]
     found: dict[str, Latency | str] = {}
     sent: dict[str, bytes] = {}
@@ -183,7 +185,7 @@ def latencies(
 
 
 def _measured(sent: Mapping[str, bytes], inputs: Batch, plan: Plan) -> dict[str, Latency | str]:
-    """Round by round, process after process."""
+    """Measure round by round, process after process."""
     rounds: dict[str, list[list[Round]]] = {name: [] for name in sent}
     failed: dict[str, str] = {}
     work = Measuring(sent, pickle.dumps(inputs.inputs), plan, imported_files())
@@ -195,7 +197,7 @@ def _measured(sent: Mapping[str, bytes], inputs: Batch, plan: Plan) -> dict[str,
             rounds[name].append([])
         with Crew(work, 1, plan.timeout) as crew:
             for number in range(plan.rounds):
-                first = (process + number) % len(names)  # nobody always runs behind the same one
+                first = (process + number) % len(names)  # the order changes, so that no network always follows another
                 tasks = [(name, ("",)) for name in (*names[first:], *names[:first]) if name not in failed]
                 with closing(crew.do(tasks)) as results:
                     for name, _, result in results:
@@ -208,7 +210,7 @@ def _measured(sent: Mapping[str, bytes], inputs: Batch, plan: Plan) -> dict[str,
 
 
 def _summary(processes: Sequence[Sequence[Round]], plan: Plan, machine: str) -> Latency:
-    """Of the half of each process's rounds that waited least."""
+    """Summarize the half of each process's rounds that waited least."""
     quiet = [sorted(one, key=lambda round_: round_.waited)[: math.ceil(len(one) / 2)] for one in processes]
     used = [round_ for one in quiet for round_ in one]
     times = np.concatenate([one.times for one in used])
@@ -218,11 +220,11 @@ def _summary(processes: Sequence[Sequence[Round]], plan: Plan, machine: str) -> 
     p10, median, p90 = (float(one) for one in np.quantile(times, (0.1, 0.5, 0.9)))
     note = ""
     if waited is not None and waited > _BUSY:
-        note = f"The machine was busy: {waited:.0%} of the time went by waiting for a core."
+        note = f"The machine was busy: {waited:.0%} of the time was spent waiting for a core."
     elif plan.threads > (os.cpu_count() or 1):
         note = f"There are {plan.threads} threads for {os.cpu_count()} cores."
     elif p90 > _SPREAD * p10:
-        note = f"Inferences differ much (p90 is {p90 / p10:.1f} times p10): others may have used the cores."
+        note = f"Inferences differ much (p90 is {p90 / p10:.1f} times p10): other programs may have used the cores."
     return Latency(
         median=median,
         p10=p10,
@@ -241,7 +243,7 @@ def _summary(processes: Sequence[Sequence[Round]], plan: Plan, machine: str) -> 
 
 
 def _interval(rounds: Sequence[np.ndarray[Any, np.dtype[np.float64]]]) -> tuple[float, float]:
-    """Of the median, 95 %: inferences of one round are not independent, so rounds are drawn."""
+    """Return the 95 % interval of the median by resampling rounds, because inferences of one round are dependent."""
     rng = np.random.default_rng(0)
     drawn = [
         np.median(np.concatenate([rounds[place] for place in rng.integers(len(rounds), size=len(rounds))]))
@@ -256,14 +258,14 @@ def _machine() -> str:
     return f"{about['processor']}, {about['cores']} cores, {about['platform']}"
 
 
-# -- what goes to the processes --------------------------------------------------------------------
+# -- data for the processes ------------------------------------------------------------------------
 
 
 def _sent(network: nn.Module | str | os.PathLike[str], inputs: Batch) -> bytes:
-    """A network, or the content of an ONNX file, as a pickle.
+    """Return a network, or the content of an ONNX file, as a pickle.
 
     Raises:
-        InvalidInputError: it is none, cannot be read, or cannot be sent.
+        InvalidInputError: it is not a network, cannot be read, or cannot be sent.
         MissingDependencyError: onnxruntime is not installed.
     """
     if not isinstance(network, nn.Module):
@@ -271,7 +273,7 @@ def _sent(network: nn.Module | str | os.PathLike[str], inputs: Batch) -> bytes:
     network = standing_alone(network, inputs)
     reason = ""
     main = sys.modules["__main__"]
-    # Where there is no script (a notebook, python -c), no process can run it again.
+    # Without a script (a notebook, python -c), another process cannot run it.
     if getattr(main, "__spec__", None) or getattr(main, "__file__", None):
         try:
             return pickle.dumps(network)
@@ -284,8 +286,8 @@ def _sent(network: nn.Module | str | os.PathLike[str], inputs: Batch) -> bytes:
     except ImportError:
         advice = "define its class in a module, or run  pip install cloudpickle"
     except Exception as error:
-        reason, advice = first_line(error), "keep what cannot be pickled out of it"
-    raise InvalidInputError(f"the network cannot be sent to a process of its own ({reason}): {advice}.")
+        reason, advice = first_line(error), "remove what cannot be pickled from it"
+    raise InvalidInputError(f"the network cannot be sent to another process ({reason}): {advice}.")
 
 
 def _onnx_content(path: object) -> bytes:
@@ -294,7 +296,7 @@ def _onnx_content(path: object) -> bytes:
     except InvalidInputError:
         raise InvalidInputError(f"the network is {shown(path)}: give a torch.nn.Module or an .onnx file.") from None
     if file.suffix != ".onnx":
-        raise InvalidInputError(f"{file} is no .onnx file: give one, or a torch.nn.Module.")
+        raise InvalidInputError(f"{file} is not an .onnx file: give one, or a torch.nn.Module.")
     try:
         import onnxruntime  # noqa: F401
     except ImportError:

@@ -1,4 +1,4 @@
-"""Latency of subnets as a number that searches bound, look for and rank by."""
+"""Latency of subnets as a scorer, for constraints, objectives and rankings."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from zcbench.scorers import Context, Scorer, Scores, register_scorer
 from zcbench.supernets._latency import Latency, latencies
 from zcbench.types import Architecture
 
-#: networks that are measured in turns
+#: number of networks whose rounds alternate
 _AT_ONCE = 16
 
 
 @register_scorer("latency_ms", reference="zcbench.supernets.latency")
 class LatencyScorer(Scorer):
-    """Median milliseconds of an inference of the network by itself, on this machine's processor.
+    """Median milliseconds of an inference of the stand-alone network, on this machine's processor.
 
-    Of a supernet the subnet is measured as it is cut out, with weights of its own; of a search space a network with
-    fresh weights. Networks that are asked for at once are measured in turns, in processes that do nothing else. A time
-    is another one each time it is measured. So a search measures each network once and writes the time down; the median
-    decides whether it keeps a bound. Constraints that cost less are asked first. ``std`` follows from the interval of
-    the median.
+    For a supernet, the extracted subnet with its own weights is measured; for a search space, a network with new
+    weights. Networks that are scored together are measured in alternating rounds, in processes that do nothing else.
+    Repeated measurements differ. A search therefore measures each network once and records the time, and the median
+    decides whether it satisfies a bound. Cheaper constraints are checked first. ``std`` is computed from the interval
+    of the median.
 
     Args:
         batch: samples of an inference.
-        threads: of an inference.
-        seconds: what is measured of each network in all, without starts and warm-ups.
-        rounds: of each network in each process.
-        processes: fresh ones.
+        threads: threads of an inference.
+        seconds: total measured time of each network, without starts and warm-ups.
+        rounds: rounds of each network in each process.
+        processes: number of new processes.
     """
 
     timed = True
@@ -59,10 +59,10 @@ class LatencyScorer(Scorer):
         }
 
     def begin(self, context: Context) -> None:
-        """Take the supernet or the space, and the samples.
+        """Receive the supernet or the space, and the samples.
 
         Raises:
-            InvalidInputError: there are fewer samples than an inference takes.
+            InvalidInputError: there are fewer samples than an inference needs.
         """
         super().begin(context)
         if len(context.batch) < self.plan["batch"]:
@@ -71,7 +71,7 @@ class LatencyScorer(Scorer):
             )
 
     def score(self, architectures: Sequence[Architecture]) -> Scores:
-        """Measure networks ``(n,)``, some at a time; seconds are those of a clock on the wall."""
+        """Measure networks ``(n,)``, some at a time; seconds are those of the wall clock."""
         found = [self._measured(architectures[at : at + _AT_ONCE]) for at in range(0, len(architectures), _AT_ONCE)]
         entries = [entry for part, _ in found for entry in part]
         seconds = [each for part, each in found for _ in part]
@@ -84,7 +84,7 @@ class LatencyScorer(Scorer):
         )
 
     def _measured(self, architectures: Sequence[Architecture]) -> tuple[list[Latency | str], float]:
-        """Latencies or reasons, in order, and seconds for each."""
+        """Return latencies or reasons, in order, and the seconds for each."""
         assert self.context is not None  # begin was called
         began = time.perf_counter()
         networks: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""From lines that were measured to columns of scores: what each scorer says of the subnets, and what that cost."""
+"""Converts measured lines to columns of scores: each scorer's scores of the subnets, and their cost."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ class Column:
     """One scorer.
 
     Attributes:
-        name: what rows call it.
-        kind: what it is.
-        weights: which supernets it needs; "" for none.
-        views: what it says, by supernet and draw.
-        seeds: how many supernets, or draws of fresh weights.
-        statuses: how often a score ended how.
-        detail: why one has none.
-        each: median seconds that ranking one more subnet takes.
-        fixed: seconds before that: training the supernet, evaluating what a predictor learns from, fitting.
-        ranked: subnets that cost ``each``.
+        name: its name in rows.
+        kind: its kind.
+        weights: label of the supernets that it needs; "" for none.
+        views: its scores, by supernet and draw.
+        seeds: number of supernets, or of draws of new weights.
+        statuses: number of scores by status.
+        detail: a reason for a missing score.
+        each: median seconds for ranking one more subnet.
+        fixed: seconds before that: training the supernet, evaluating subnets for a predictor's fit, fitting.
+        ranked: number of subnets that cost ``each``.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Column:
 
     @property
     def all_in(self) -> float:
-        """Seconds that ranking all subnets takes."""
+        """Seconds for ranking all subnets."""
         return self.fixed + self.ranked * self.each
 
 
@@ -62,30 +62,30 @@ class Columns:
 
     Args:
         keys: the subnets' strings.
-        values: ``(n, seeds)`` what trainings of their own gave, high is good.
+        values: ``(n, seeds)`` results of their stand-alone trainings, high is good.
     """
 
     def __init__(self, keys: Sequence[str], values: Floats) -> None:
         self.keys, self.values, self.truth = list(keys), values, values.mean(1)
 
     def trainings(self, seconds: float) -> Column:
-        """One training of each subnet, judged by the mean of its other trainings."""
+        """Return a column of single trainings of each subnet, compared with the mean of its other trainings."""
         others = means_of_others(self.values)
         rows = np.arange(len(self.keys))
         count = self.values.shape[1]
         views = [View(rows, self.values[:, seed], others[:, seed], seed) for seed in range(count)]
         statuses = Counter({str(Status.OK): self.values.size})
         return Column(
-            "one training of its own", TRAINING, "", views, count, statuses, each=seconds, ranked=len(self.keys)
+            "one stand-alone training", TRAINING, "", views, count, statuses, each=seconds, ranked=len(self.keys)
         )
 
     def inherited(self, label: str, target: str, lines: Sequence[Lines], spent: Sequence[float]) -> Column:
-        """Loss or accuracy with inherited weights.
+        """Return a column of the loss or accuracy with inherited weights.
 
         Args:
-            label: of the supernets.
+            label: label of the supernets.
             target: "loss" or "accuracy".
-            lines: of each seed.
+            lines: lines of each seed.
             spent: seconds of each supernet's training.
         """
         column = Column(f"{label} {target}", INHERITED, label, fixed=_mean(spent), ranked=len(self.keys))
@@ -94,11 +94,11 @@ class Columns:
         return self._filled(column, scored, better)
 
     def with_params(self, column: Column, params: Column) -> Column:
-        """The mean of two ranks, that of a column and that of the number of parameters.
+        """Return a column with the mean of two ranks, those of a column and of the number of parameters.
 
         Args:
-            column: of each seed a view.
-            params: of all subnets.
+            column: a column with a view of each seed.
+            params: the column of the number of parameters of all subnets.
         """
         sizes = {
             int(row): score for view in params.views[:1] for row, score in zip(view.rows, view.scores, strict=True)
@@ -115,14 +115,14 @@ class Columns:
         return found
 
     def proxy(self, label: str, name: str, weights: str, lines: Sequence[Lines], spent: Sequence[float]) -> Column:
-        """A proxy's scores.
+        """Return a column of a proxy's scores.
 
         Args:
-            label: of the proxy.
-            name: of the column.
-            weights: label of the supernets; "" for fresh weights.
-            lines: of each seed, by subnet and proxy.
-            spent: seconds of each supernet's training; none for fresh weights.
+            label: label of the proxy.
+            name: name of the column.
+            weights: label of the supernets; "" for new weights.
+            lines: lines of each seed, by subnet and proxy.
+            spent: seconds of each supernet's training; none for new weights.
         """
         column = Column(name, ON_INHERITED if weights else FRESH, weights, fixed=_mean(spent), ranked=len(self.keys))
         scored = [{key: one[label] for key, one in seed.items() if label in one} for seed in lines]
@@ -138,15 +138,15 @@ class Columns:
         losses: Sequence[Lines],
         spent: Sequence[float],
     ) -> Column:
-        """Predictions for the subnets that were not learned from.
+        """Return a column of predictions for the subnets that were not used in the fit.
 
         Args:
-            label: of the predictor.
-            target: what it learned.
-            size: from how many subnets.
+            label: label of the predictor.
+            target: target of the fit.
+            size: number of subnets in the fit.
             weights: label of the supernets.
-            lines: of each seed, fits by "predictor|target|size|draw".
-            losses: of each seed, what evaluating each subnet took.
+            lines: fits of each seed, by "predictor|target|size|draw".
+            losses: seconds for evaluating each subnet, for each seed.
             spent: seconds of each supernet's training.
         """
         what = {"loss": "losses", "accuracy": "accuracies"}[target]
@@ -195,7 +195,7 @@ class Columns:
 
 
 def same_scores(one: Column, other: Column) -> bool:
-    """Whether two columns say the same of all subnets, seed by seed."""
+    """Return whether two columns have the same scores of all subnets, seed by seed."""
     return len(one.views) == len(other.views) > 0 and all(
         np.array_equal(mine.rows, theirs.rows) and np.array_equal(mine.scores, theirs.scores)
         for mine, theirs in zip(one.views, other.views, strict=True)

@@ -1,6 +1,6 @@
-"""What a ranking of subnets measures, kept line by line: inherited losses, scores of proxies, predictions.
+"""Measurements of a ranking of subnets, saved line by line: inherited losses, scores of proxies, predictions.
 
-Every file's name follows from all that its numbers depend on, besides what the folder's plan says: more rules, seeds,
+The name of each file depends on everything that its numbers depend on, except the folder's plan: more rules, seeds,
 subnets, proxies or predictors add lines and change none.
 """
 
@@ -33,34 +33,34 @@ from zcbench.supernets.sharing import WeightSharing
 from zcbench.supernets.training import Training
 from zcbench.types import Architecture, Batch, Inputs, SearchSpace, Status, Supernet
 
-#: what everything is timed by: processor seconds of all threads, so that other programs do not count
+#: the clock of all times: CPU seconds of all threads, so that other programs do not count
 _clock = time.process_time
-#: called with a step's name, how much of it is done, how much there is, and of what
+#: called with a step's name, the number of items done, their total, and their kind
 Progress = Callable[[str, int, int, str], object]
 #: lines of a file by key
 Lines = dict[str, dict[str, Any]]
 #: seconds between two checkpoints
 _SAVED = 5.0
-#: what predictors learn, and whether more of it is good
+#: targets of predictors, and whether high is good
 TARGETS = {"loss": False, "accuracy": True}
 
 
 @dataclass(frozen=True)
 class Task:
-    """What is the same for all measurements.
+    """The common part of all measurements.
 
     Attributes:
         space: the subnets' space.
-        subnets: architectures that are ranked, in a frozen order.
+        subnets: architectures to rank, in a fixed order.
         train: inputs and classes for trainings and proxies.
-        valid: the same for inherited losses.
-        augment: of trainings.
-        optimizer: of trainings.
+        valid: inputs and classes for inherited losses.
+        augment: augmentation in trainings.
+        optimizer: optimizer of trainings.
         rate: highest learning rate of trainings.
         batch: samples of a training's step.
-        images: training samples that proxies see.
-        build: from an architecture to a network with fresh weights.
-        tell: is told of progress.
+        images: number of training samples for proxies.
+        build: from an architecture to a network with new weights.
+        tell: called with the progress.
     """
 
     space: SearchSpace
@@ -85,25 +85,25 @@ class Weights(Protocol):
     """Supernets by seed.
 
     Attributes:
-        label: what rows of the table call them.
+        label: their label in rows of the table.
     """
 
     label: str
 
     def stem(self, seed: int) -> str:
-        """Of files of what depends on the supernet."""
+        """Return the beginning of names of files that depend on the supernet."""
         ...
 
     def supernet(self, seed: int) -> Supernet:
-        """The trained one."""
+        """Return the trained supernet."""
         ...
 
     def seconds(self, seed: int) -> float:
-        """What its training took; nan if nobody knows."""
+        """Return the seconds of its training; nan if unknown."""
         ...
 
     def release(self) -> None:
-        """Keep no supernet in memory that can be made again."""
+        """Remove supernets that can be made again from memory."""
         ...
 
 
@@ -113,11 +113,11 @@ class Trained:
 
     Attributes:
         label: the rule with settings.
-        subnet_steps: a subnet that learns from a batch counts one.
+        subnet_steps: total budget, in which each subnet that learns from a batch counts as one.
         make: from a seed to an untrained supernet.
-        task: what is the same for all.
+        task: the common part.
         kept: the folder.
-        first_seed: of the supernet in which subnet-steps are counted.
+        first_seed: seed of the supernet with which subnet-steps are counted.
     """
 
     label: str
@@ -129,25 +129,25 @@ class Trained:
     _last: tuple[int, WeightSharing] | None = None
 
     def stem(self, seed: int) -> str:
-        """Rule, budget and seed."""
+        """Return the name for rule, budget and seed."""
         info = training_rule_info(self.label.partition(":")[0])
         return stem_of(f"{self.label}-s{seed}", info.version, info.code, self.subnet_steps)
 
     def supernet(self, seed: int) -> WeightSharing:
-        """Trained to the end, from a checkpoint if there is one; the last one stays in memory."""
+        """Return the fully trained supernet, resumed from a checkpoint if possible; the last one stays in memory."""
         if self._last is None or self._last[0] != seed:
             self._last = None
             self._last = seed, self._trained(seed)
         return self._last[1]
 
     def seconds(self, seed: int) -> float:
-        """Of the training's steps."""
+        """Return the seconds of the training's steps."""
         if self._of(seed) not in self.kept.results:
             self.supernet(seed)
         return float(self.kept.results[self._of(seed)]["seconds"])
 
     def release(self) -> None:
-        """Forget the last supernet; a checkpoint has it."""
+        """Remove the last supernet from memory; a checkpoint contains it."""
         self._last = None
 
     def _of(self, seed: int) -> str:
@@ -191,8 +191,8 @@ class Given:
 
     Attributes:
         supernets: one for each seed.
-        spent: seconds of one training; nan if not known.
-        label: what rows of the table call them.
+        spent: seconds of one training; nan if unknown.
+        label: their label in rows of the table.
     """
 
     supernets: Sequence[Supernet]
@@ -201,34 +201,34 @@ class Given:
     _digests: dict[int, str] = field(default_factory=dict)
 
     def stem(self, seed: int) -> str:
-        """A digest of the weights."""
+        """Return a name with a digest of the weights."""
         if seed not in self._digests:
             self._digests[seed] = weights_digest(self.supernets[seed])
         return stem_of(f"{self.label}-{seed}", self._digests[seed])
 
     def supernet(self, seed: int) -> Supernet:
-        """As it was given."""
+        """Return the given supernet."""
         return self.supernets[seed]
 
     def seconds(self, seed: int) -> float:
-        """As it was said."""
+        """Return the given seconds."""
         return self.spent
 
     def release(self) -> None:
-        """Nothing: it is the user's."""
+        """Do nothing, because the user owns the supernets."""
 
 
 def stem_of(words: str, *depends: object) -> str:
-    """A name for files: words, and a digest of these and of what else they depend on."""
+    """Return a name for files: words, and a digest of these and of everything else that they depend on."""
     digest = hashlib.sha256(repr((words, *map(str, depends))).encode()).hexdigest()[:8]
     return "".join(c if c.isalnum() or c in "-_." else "-" for c in words)[:60] + f"-{digest}"
 
 
 class Measures:
-    """Reads what is known and measures the rest.
+    """Reads saved measurements and makes the missing ones.
 
     Args:
-        task: what is measured.
+        task: the task.
         kept: the folder.
     """
 
@@ -239,7 +239,7 @@ class Measures:
         self.batch = Batch(taken(inputs, first), targets[first], f"{task.images} of the training set")
 
     def losses(self, weights: Weights, seed: int) -> Lines:
-        """Loss and accuracy of every subnet on held-out data, with inherited weights and seconds."""
+        """Return loss and accuracy of every subnet on held-out data, with inherited weights, and seconds."""
         task = self.task
 
         def line(key: str) -> dict[str, Any]:
@@ -260,13 +260,13 @@ class Measures:
         return self.kept.lines(f"losses-{weights.stem(seed)}.jsonl", task.keys, line, tell)
 
     def scores(self, proxies: Sequence[str], count: int, weights: Weights | None, seed: int) -> Lines:
-        """Scores of proxies by label of every subnet, with inherited weights or, for None, with fresh ones.
+        """Return scores of proxies by label for every subnet, with inherited weights or, for None, with new ones.
 
         Args:
             proxies: labels.
-            count: so many of the subnets, the first ones.
-            weights: which supernets.
-            seed: of the supernet; of fresh weights.
+            count: number of subnets, the first ones.
+            weights: the supernets.
+            seed: seed of the supernet, or of new weights.
         """
         named = {proxy_id(label): label for label in proxies}
         keys = self.task.keys[:count]
@@ -281,7 +281,7 @@ class Measures:
         return {key: {label: line[one] for one, label in named.items()} for key, line in found.items()}
 
     def _scored(self, key: str, labels: list[str], weights: Weights | None, seed: int) -> dict[str, Any]:
-        """All of these proxies on one network, which shares their passes; each costs what it costs alone."""
+        """Score one network with all of these proxies, which share its passes; each is charged its cost alone."""
         space: Any = _Builds(self.task.build) if weights is None else subnets_of(weights.supernet(seed))
         began, wall, built = _clock(), time.perf_counter(), 0.0
 
@@ -296,7 +296,7 @@ class Measures:
                 training_data=Batch(*self.task.train), begin=begin,
             )
         )  # fmt: skip
-        share = (_clock() - began) / (time.perf_counter() - wall)  # scores are timed by the clock on the wall
+        share = (_clock() - began) / (time.perf_counter() - wall)  # scores are timed by the wall clock
         found: dict[str, Any] = {}
         for label, score in scored:
             seconds = share * ((score.seconds if math.isfinite(score.seconds) else 0.0) + built)
@@ -308,14 +308,14 @@ class Measures:
     def predictions(
         self, predictors: Sequence[str], sizes: Sequence[int], draws: int, weights: Weights, seed: int
     ) -> Lines:
-        """What predictors say of the subnets that they did not learn from, by "predictor|target|size|draw".
+        """Return predictions for the subnets that were not used in the fit, by "predictor|target|size|draw".
 
         Args:
             predictors: labels.
-            sizes: numbers of subnets to learn from.
-            draws: of these subnets; a larger size keeps what a smaller one had.
-            weights: whose inherited losses and accuracies they learn.
-            seed: of the supernet.
+            sizes: numbers of subnets in the fit.
+            draws: number of draws of these subnets; a larger size includes the subnets of a smaller one.
+            weights: supernets whose inherited losses and accuracies are the targets.
+            seed: seed of the supernet.
         """
         losses = self.losses(weights, seed)
         usable = [key for key in self.task.keys if losses[key]["status"] == Status.OK]
@@ -368,28 +368,28 @@ def _tell(progress: Progress, step: str, total: int, what: str, done: int) -> No
 
 
 class _Builds:
-    """What builds fresh networks where a search space does; they have as many outputs as the supernet's."""
+    """Builds new networks in place of a search space, with as many outputs as the supernet's."""
 
     def __init__(self, build: Callable[[Architecture], nn.Module]) -> None:
         self._build = build
 
     def build(self, architecture: Architecture, *, num_classes: int = 10) -> nn.Module:
-        """The network, freshly initialised."""
+        """Return the network, newly initialised."""
         return self._build(architecture)
 
 
 def proxy_id(label: str) -> str:
-    """Label, version and digest of strangers' code of a proxy."""
+    """Return label, version and digest of user-defined code of a proxy."""
     info = get_proxy(label)
     return info.identifier + (f"#{info.code}" if info.code else "")
 
 
 def predictor_id(label: str) -> str:
-    """Label, version and digest of strangers' code of a predictor."""
+    """Return label, version and digest of user-defined code of a predictor."""
     code = get_predictor(label).code
     return f"{label}@{predictor_info(label.partition(':')[0]).version}" + (f"#{code}" if code else "")
 
 
 def code_of(*things: object) -> str:
-    """Digests of what strangers wrote; "" if nothing."""
+    """Return digests of user-defined code; "" if there is none."""
     return " ".join(code_digest(one) for one in things if one is not None).strip()

@@ -1,4 +1,4 @@
-"""Who ranks a supernet's subnets best, and what does it cost: the table."""
+"""The table of scorers that rank a supernet's subnets: quality and cost."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from zcbench.supernets._ranking_columns import PREDICTOR, TRAINING, Column
 from zcbench.supernets._ranking_statistics import Agreement
 from zcbench.types import Status
 
-#: names in a sentence
+#: largest number of names in a sentence
 _NAMED = 12
 
 
@@ -24,16 +24,16 @@ class RankedScorer:
     """A row.
 
     Attributes:
-        name: of the scorer.
+        name: name of the scorer.
         kind: "training", "inherited", "proxy", "proxy on inherited weights" or "predictor".
         weights: label of the supernets that it needs; "" for none.
-        agreement: how well it ranks; None where there are fewer than two scores.
-        seeds: how many supernets, or draws of fresh weights.
-        statuses: how often a score ended how.
-        detail: why one has none.
-        each: median seconds that ranking one more subnet takes.
+        agreement: quality of its ranking; None if there are fewer than two scores.
+        seeds: number of supernets, or of draws of new weights.
+        statuses: number of scores by status.
+        detail: a reason for a missing score.
+        each: median seconds for ranking one more subnet.
         fixed: seconds before that.
-        all_in: seconds that ranking all subnets takes.
+        all_in: seconds for ranking all subnets.
         same_as: name of the row with the same scores; "" if there is none.
     """
 
@@ -54,7 +54,7 @@ class RankedScorer:
 
     @classmethod
     def of(cls, column: Column, agreement: Agreement | None, same_as: str) -> RankedScorer:
-        """The row of a column."""
+        """Make the row of a column."""
         return cls(
             column.name, column.kind, column.weights, agreement, column.seeds, dict(column.statuses), column.detail,
             column.each, column.fixed, column.all_in, same_as,
@@ -72,11 +72,11 @@ class RankedScorer:
 
     @property
     def failures(self) -> dict[str, int]:
-        """How often there was no score, by status."""
+        """Number of missing scores, by status."""
         return {name: count for name, count in self.statuses.items() if name != Status.OK}
 
     def flat(self) -> dict[str, Any]:
-        """As programs read it."""
+        """Return the row as plain values for programs."""
         nothing = Estimate(math.nan, math.nan, math.nan, 0)
         found = self.agreement
         tau, rho, half, over = (nothing,) * 4 if found is None else (found.tau, found.rho, found.half, found.over)
@@ -107,20 +107,20 @@ class RankedScorer:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SubnetRanking(Board):
-    """What :func:`zcbench.supernets.rank_subnets` found: a row for each scorer, best tau first.
+    """The result of :func:`zcbench.supernets.rank_subnets`: a row for each scorer, best tau first.
 
     Attributes:
-        folder: where everything lies.
+        folder: folder of all files.
         space: name of the subnets' space.
-        target: what trainings of their own are judged by.
+        target: metric of the stand-alone trainings.
         subnets: strings of the subnets.
-        trainings: of each subnet by itself.
-        ceiling: tau between two trainings that differ in the seed alone.
+        trainings: number of stand-alone trainings of each subnet.
+        ceiling: tau between two trainings that differ only in the seed.
         half_ceiling: the same among the better half.
         scorers: the rows.
         plan: settings.
-        left_out: subnets without a result of their own.
-        shown: what the page draws: losses with inherited weights and by themselves.
+        left_out: number of subnets without a stand-alone result.
+        shown: data of the page's figure: losses with inherited weights and stand-alone.
     """
 
     folder: str
@@ -136,7 +136,7 @@ class SubnetRanking(Board):
     shown: Mapping[str, Any] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> RankedScorer:
-        """The row of a scorer; KeyError if there is none."""
+        """Return the row of a scorer; raise KeyError if there is none."""
         for one in self.scorers:
             if one.name == name:
                 return one
@@ -150,19 +150,19 @@ class SubnetRanking(Board):
 
     @property
     def listed(self) -> list[RankedScorer]:
-        """The rows that the table shows: those with an interval of tau that no other row has for the same scores."""
+        """Rows of the table: those with an interval of tau, without rows that repeat the scores of another."""
         return [one for one in self.scorers if one.certain and not one.same_as]
 
     def headline(self) -> str:
-        """What was ranked, and the two ends of the scale."""
+        """Return a sentence with the ranked subnets and the ceiling."""
         ceiling = "" if math.isnan(self.ceiling.value) else f"; one training against another: tau {_both(self.ceiling)}"
         return (
-            f"Who ranks {many(len(self.subnets), 'subnet')} of {self.space} as {many(self.trainings, 'training')} of "
-            f"each by itself do ({self.target}){ceiling}."
+            f"Scorers that rank {many(len(self.subnets), 'subnet')} of {self.space}, compared with "
+            f"{many(self.trainings, 'stand-alone training')} of each ({self.target}){ceiling}."
         )
 
     def titles(self) -> list[tuple[str, bool]]:
-        """Heading of each column; what a narrow terminal can do without comes last."""
+        """Return the heading of each column; columns that a narrow terminal can omit are last."""
         return [
             ("scorer", False),
             ("tau [95 % CI]", True),
@@ -178,15 +178,15 @@ class SubnetRanking(Board):
         ]
 
     def cells(self) -> list[list[str]]:
-        """A row for each scorer."""
+        """Return a row for each scorer."""
         return [_cells(one, len(self.subnets)) for one in self.listed]
 
     def rows(self) -> list[dict[str, Any]]:
-        """The same in full precision, with all scorers."""
+        """Return all scorers in full precision."""
         return [one.flat() for one in self.scorers]
 
     def content(self) -> dict[str, Any]:
-        """Everything."""
+        """Return everything."""
         return {
             "folder": self.folder,
             "space": self.space,
@@ -203,37 +203,37 @@ class SubnetRanking(Board):
         }
 
     def above(self) -> list[RankedScorer]:
-        """Scorers whose difference to the parameters has an interval above zero, without trainings of their own."""
+        """Return scorers, except trainings, whose difference to the parameters has an interval above zero."""
         return [
             one for one in self.listed if one.agreement and one.agreement.standing == "above" and one.kind != TRAINING
         ]
 
     def footnotes(self) -> list[str]:
-        """Who is above the parameters, and how to read the numbers."""
+        """Return which scorers are above the parameters, and explanations of the numbers."""
         compared = sum(one.agreement is not None and one.agreement.standing != "" for one in self.listed)
         above = [f"{one.name} by {_both(one.agreement.over)}" for one in self.above() if one.agreement]
         notes = [
             f"Above params by its interval, of {many(compared, 'scorer')}: {_some(above)}. Each interval is for one "
-            f"comparison: of so many, about {fixed(0.025 * compared, 1)} are above by chance.",
+            f"comparison: of this many, about {fixed(0.025 * compared, 1)} are above by chance.",
             "tau: Kendall's, with the mean of the trainings, the mean over seeds; its interval is a jackknife over "
             "subnets. minus params: the difference to the number of parameters on the same subnets, with a paired "
             "bootstrap over subnets and seeds. sd: standard deviation of tau over seeds.",
             f"better half: tau among the better half of the subnets; one training against another there: "
-            f"{_both(self.half_ceiling)}. One training of its own is judged by the mean of the others.",
+            f"{_both(self.half_ceiling)}. One stand-alone training is compared with the mean of the others.",
             "and params: by the mean of two ranks, that of the scorer and that of the number of parameters.",
-            "a subnet: median seconds for one more, cutting out and calibrating included. all-in: for all subnets, "
-            "with the supernet's training. Seconds are the processor's, of all threads; those of proxies are shares of "
-            "passes that several take together, each charged in full.",
+            "a subnet: median seconds for one more, including extraction and calibration. all-in: for all subnets, "
+            "with the supernet's training. Seconds are CPU seconds of all threads; those of proxies are shares of "
+            "passes that several proxies share, each charged in full.",
         ]
         if any(one.kind == PREDICTOR for one in self.scorers):
             notes.append(
-                "Predictors are judged on the subnets that they did not learn from, in "
-                f"{many(int(self.plan['draws']), 'draw')}; minus params is on the same, and nothing is fitted again."
+                "Predictors are evaluated on the subnets that were not used in their fit, in "
+                f"{many(int(self.plan['draws']), 'draw')}; minus params is on the same subnets, without new fits."
             )
         return [*notes, *self._left_out(), *self._settings()]
 
     def _left_out(self) -> list[str]:
-        twins = [one.name for one in self.scorers if one.same_as and one.certain]
+        repeated = [one.name for one in self.scorers if one.same_as and one.certain]
         missing: dict[str, list[str]] = {}
         for one in self.scorers:
             if not one.certain:
@@ -242,10 +242,10 @@ class SubnetRanking(Board):
                 why = why or "the same score or the same result for all"
                 missing.setdefault(why, []).append(one.name)
         notes = [f"Not shown, {why}: {', '.join(names)}." for why, names in sorted(missing.items())]
-        if twins:
-            notes.append(f"Not shown, the same scores as with fresh weights: {', '.join(twins)}.")
+        if repeated:
+            notes.append(f"Not shown, the same scores as with new weights: {', '.join(repeated)}.")
         if self.left_out:
-            notes.append(f"Left out: {many(self.left_out, 'subnet')} without a result of every training.")
+            notes.append(f"Excluded: {many(self.left_out, 'subnet')} without a result of every training.")
         return notes
 
     def _settings(self) -> list[str]:
@@ -255,22 +255,22 @@ class SubnetRanking(Board):
         if plan.get("weights"):
             notes.append(
                 f"Inherited weights of proxies and predictors: {', '.join(plan['weights'])}, "
-                f"{many(int(plan['weight_seeds']), 'supernet')}; named, not chosen by this table."
+                f"{many(int(plan['weight_seeds']), 'supernet')}; given, not chosen by this table."
             )
         if plan.get("rules") not in (None, ["given"]):
             notes.append(f"Each rule has {plan['subnet_steps']:,} subnet-steps, a batch that a subnet learns from.")
         if few:
             notes.append(
-                f"Measured on the first {plan['few_subnets']} subnets alone: {', '.join(few)}; all-in is for all."
+                f"Measured only on the first {plan['few_subnets']} subnets: {', '.join(few)}; all-in is for all."
             )
         if plan.get("quick"):
-            notes.append("This was the quick form: too short for any of these numbers to mean much.")
+            notes.append("This was the quick form: too short for meaningful numbers.")
         return notes
 
 
 def _cells(one: RankedScorer, count: int) -> list[str]:
     found = one.agreement
-    assert found is not None  # rows without are not listed
+    assert found is not None  # rows without it are not listed
     failures = sum(one.failures.values())
     return [
         one.name if one.kind == PREDICTOR or found.tau.n == count else f"{one.name}, {many(found.tau.n, 'subnet')}",
@@ -301,5 +301,5 @@ def _some(names: Sequence[str]) -> str:
 
 
 def in_order(scorers: Sequence[RankedScorer]) -> tuple[RankedScorer, ...]:
-    """Best tau first; those without last, as they came."""
+    """Sort by tau, best first; rows without tau are last, in their order."""
     return tuple(sorted(scorers, key=lambda one: (math.isnan(one.tau), -one.tau if not math.isnan(one.tau) else 0.0)))

@@ -1,4 +1,4 @@
-"""Measures all columns of a ranking, and judges them."""
+"""Measures all columns of a ranking, and evaluates them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from zcbench.supernets._ranking_report import RankedScorer, SubnetRanking, in_or
 from zcbench.supernets._ranking_statistics import Baseline, View, agreement, better_half
 from zcbench.supernets._ranking_truth import Truth
 
-#: baselines that every ranking has; differences are to the first
+#: baselines of every ranking; differences are to the first
 BASELINES = ("params", "flops")
-#: fewest subnets that a predictor is judged by
+#: smallest number of subnets on which a predictor is evaluated
 _JUDGED = 10
 
 
 class Asked(NamedTuple):
-    """What shall be measured; see :func:`rank_subnets`."""
+    """The requested measurements; see :func:`rank_subnets`."""
 
     proxies: tuple[str, ...]
     few: tuple[str, ...]
@@ -36,24 +36,24 @@ class Asked(NamedTuple):
 
     @property
     def all_seeds(self) -> range:
-        """Of inherited losses."""
+        """Seeds of inherited losses."""
         return range(self.first_seed, self.first_seed + self.seeds)
 
     @property
     def some_seeds(self) -> range:
-        """Of proxies and predictors."""
+        """Seeds of proxies and predictors."""
         return range(self.first_seed, self.first_seed + self.weight_seeds)
 
 
 def measured_columns(
     measures: Measures, columns: Columns, known: Truth, asked: Asked, sources: Sequence[Weights]
 ) -> list[Column]:
-    """All columns; what is known is read."""
+    """Return all columns; saved measurements are read."""
     count = len(columns.keys)
     found = [columns.trainings(known.seconds)] if known.values.shape[1] > 1 else []
     several = len(asked.weights) > 1
     for source in sources:
-        for seed in asked.all_seeds:  # all that needs one supernet, then the next
+        for seed in asked.all_seeds:  # everything that needs one supernet before the next
             measures.losses(source, seed)
             if seed in asked.some_seeds and source.label in asked.weights:
                 _scores(measures, asked, source, seed, count)
@@ -77,7 +77,7 @@ def measured_columns(
 
 
 def _scores(measures: Measures, asked: Asked, source: Weights | None, seed: int, count: int) -> Lines:
-    """Of all proxies, those of the slow ones for some subnets."""
+    """Return lines of all proxies, those of slow proxies only for some subnets."""
     fast = [label for label in asked.proxies if label not in asked.few]
     found = measures.scores(fast, count, source, seed)
     if asked.few:
@@ -107,7 +107,7 @@ def _predicted(measures: Measures, columns: Columns, asked: Asked, source: Weigh
 def judged(
     folder: str, known: Truth, columns: Sequence[Column], settings: dict[str, Any], source: Weights
 ) -> SubnetRanking:
-    """The report."""
+    """Return the report."""
     by_name = {column.name: column for column in columns}
     rows, count = np.arange(len(known.architectures)), len(known.architectures)
     scores = np.full(count, np.nan)
@@ -140,7 +140,7 @@ def judged(
 
 
 def _twin(column: Column, by_name: dict[str, Column]) -> str:
-    """The proxy on fresh weights that says the same."""
+    """Return the name of the proxy on new weights with the same scores; "" if there is none."""
     if column.kind != ON_INHERITED:
         return ""
     name = column.name.removeprefix("inherited(").partition(")")[0]

@@ -1,4 +1,4 @@
-"""How well scores rank subnets as trainings of their own do: averages over supernets and draws, with intervals.
+"""Agreement of scores with stand-alone trainings of subnets: averages over supernets and draws, with intervals.
 
 Intervals of tau and rho are those of :mod:`zcbench.metrics`, a jackknife over subnets, of the average. The difference
 to a baseline has a paired bootstrap over subnets and over supernets, with fixed random numbers.
@@ -23,18 +23,18 @@ from zcbench.metrics import (
 )
 
 Floats = NDArray[np.float64]
-#: resamples of the bootstrap
+#: number of bootstrap samples
 RESAMPLES = 1_000
 
 
 class View(NamedTuple):
-    """What one supernet, or one fit of a predictor, says of some subnets.
+    """Scores of some subnets by one supernet, or by one fit of a predictor.
 
     Attributes:
         rows: ``(m,)`` numbers of the subnets, ascending.
         scores: ``(m,)`` finite, high is good.
-        truth: ``(m,)`` what they are compared with, high is good.
-        seed: place of the supernet among several; views of one supernet are averaged first.
+        truth: ``(m,)`` reference values, high is good.
+        seed: number of the supernet among several; views of one supernet are averaged first.
     """
 
     rows: NDArray[np.intp]
@@ -45,14 +45,14 @@ class View(NamedTuple):
 
 @dataclass(frozen=True)
 class Agreement:
-    """How well a scorer ranks.
+    """The quality of a scorer's ranking.
 
     Attributes:
         tau: Kendall's tau-b, the mean over supernets, with an interval over subnets.
-        rho: Spearman's, the same.
+        rho: Spearman's rho, in the same way.
         half: tau among the better half of the subnets.
         by_seed: tau of each supernet.
-        spread: standard deviation of these (n - 1); nan of one.
+        spread: standard deviation of these (n - 1); nan for a single one.
         over: tau minus the baseline's on the same subnets, with a paired bootstrap interval.
         of_ceiling: tau with single trainings as a share of that of one training with another; nan without repeats.
     """
@@ -67,18 +67,18 @@ class Agreement:
 
     @property
     def standing(self) -> str:
-        """Whether the interval of the difference lies above or below zero: "above", "below", "tied"; "" of none."""
+        """Position of the difference's interval relative to zero: "above", "below", "tied"; "" without an interval."""
         if math.isnan(self.over.low):
             return ""
         return "above" if self.over.low > 0 else "below" if self.over.high < 0 else "tied"
 
 
 def agreement(views: Sequence[View], baseline: Baseline, repeats: Floats | None = None) -> Agreement:
-    """Judge one scorer.
+    """Compute the agreement of one scorer.
 
     Args:
-        views: of one scorer; of each supernet at least one.
-        baseline: what it is compared with.
+        views: views of one scorer; at least one of each supernet.
+        baseline: the baseline.
         repeats: ``(n, seeds)`` single trainings of all subnets, high is good.
     """
     taus = [kendall_jackknife(view.scores, view.truth) for view in views]
@@ -100,14 +100,14 @@ def agreement(views: Sequence[View], baseline: Baseline, repeats: Floats | None 
 
 
 def better_half(view: View) -> View:
-    """The view of the half of its subnets that is better by the truth; of an odd number the larger half."""
+    """Return the view of the half of its subnets that is better by the truth; the larger half of an odd number."""
     order = np.argsort(-view.truth, kind="stable")[: (len(view.rows) + 1) // 2]
     kept = np.sort(order)
     return View(view.rows[kept], view.scores[kept], view.truth[kept], view.seed)
 
 
 def _by_seed(values: Sequence[float], seeds: Sequence[int]) -> list[float]:
-    """The mean of each seed's values, in the order of seeds."""
+    """Return the mean of each seed's values, in the order of seeds."""
     return [
         float(np.mean([value for value, of in zip(values, seeds, strict=True) if of == seed]))
         for seed in sorted(set(seeds))
@@ -115,7 +115,7 @@ def _by_seed(values: Sequence[float], seeds: Sequence[int]) -> list[float]:
 
 
 def _averaged(views: Sequence[View], parts: Sequence[Jackknife], count: int) -> Estimate:
-    """The mean over seeds of the mean over their views, with an interval over all subnets that are in any of them."""
+    """Return the mean over seeds of the mean over their views, with an interval over all of their subnets."""
     seeds = [view.seed for view in views]
     weights = [1 / seeds.count(seed) / len(set(seeds)) for seed in seeds]
     value, without, seen = 0.0, np.zeros(count), np.zeros(count, np.bool_)
@@ -129,11 +129,11 @@ def _averaged(views: Sequence[View], parts: Sequence[Jackknife], count: int) -> 
 
 
 class Baseline:
-    """A column of scores that others are compared with, on the same subnets.
+    """A column of scores with which others are compared, on the same subnets.
 
     Args:
         scores: ``(n,)`` high is good; nan where there is none.
-        resamples: of the bootstrap.
+        resamples: number of bootstrap samples.
     """
 
     def __init__(self, scores: Floats, resamples: int = RESAMPLES) -> None:
@@ -142,10 +142,10 @@ class Baseline:
         self._known: dict[tuple[bytes, bytes], tuple[float, Floats]] = {}
 
     def difference(self, views: Iterable[View]) -> Estimate:
-        """Tau minus that of the baseline, the mean over seeds of the mean over their views.
+        """Return tau minus that of the baseline: the mean over seeds of the mean over their views.
 
-        Subnets and seeds are drawn with replacement; a pair of equal subnets is a tie in everything and tells nothing.
-        What was fitted is not fitted again.
+        Subnets and seeds are drawn with replacement; a pair of equal subnets is a tie in everything and does not
+        contribute. Predictors are not fitted again.
         """
         shared = [self._shared(view) for view in views]
         shared = [view for view in shared if len(view.rows) > 1]
@@ -165,7 +165,7 @@ class Baseline:
         rng = np.random.default_rng([self.count, len(seeds), 1])
         chosen = rng.multinomial(len(seeds), np.full(len(seeds), 1 / len(seeds)), self.resamples) / len(seeds)
         replicates = (of_seed * chosen).sum(1)
-        replicates = np.sort(replicates[np.isfinite(replicates)])  # in some small draws all are equal
+        replicates = np.sort(replicates[np.isfinite(replicates)])  # in some small samples all values are equal
         if math.isnan(value) or len(replicates) < self.resamples / 2:
             return unknown
         last = len(replicates) - 1
@@ -177,7 +177,7 @@ class Baseline:
         return View(view.rows[kept], view.scores[kept], view.truth[kept], view.seed)
 
     def _compared(self, view: View) -> tuple[float, Floats]:
-        """The difference, and in each resample of the subnets."""
+        """Return the difference, and the differences in all bootstrap samples of the subnets."""
         key = view.rows.tobytes(), view.truth.tobytes()
         truth = _signs(view.truth)
         if key not in self._known:
@@ -196,15 +196,15 @@ class Baseline:
 
 
 def weighted_taus(x: Floats, y: Floats, weights: Floats) -> Floats:
-    """Tau-b where each element counts several times, for many such weights ``(resamples, m)``.
+    """Compute tau-b with multiple counts of elements, for many sets of counts ``(resamples, m)``.
 
     Args:
         x: ``(m, m)`` signs of the differences of a column.
-        y: the same of another.
-        weights: how often each element is there.
+        y: signs of the differences of another column.
+        weights: counts of each element.
 
     Returns:
-        ``(resamples,)``; nan where a column is constant.
+        ``(resamples,)``; nan if a column is constant.
     """
 
     def summed(pairs: Floats) -> Floats:
@@ -222,7 +222,7 @@ def _signs(column: Floats) -> Floats:
 
 
 def means_of_others(values: Floats) -> Floats:
-    """For each column ``(n, seeds)`` the mean of the other columns, two or more seeds."""
+    """Return for each column of ``(n, seeds)`` the mean of the other columns; there are two or more."""
     count = values.shape[1]
     others: Floats = np.stack([np.delete(values, seed, 1).mean(1) for seed in range(count)], 1)
     return others

@@ -1,4 +1,4 @@
-"""What subnets give where each is trained by itself: from a benchmark, or from a mapping of one's own."""
+"""Results of stand-alone trainings of subnets: from a benchmark, or from your own mapping."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from zcbench.errors import InvalidInputError
 from zcbench.supernets._ranking_statistics import Floats
 from zcbench.types import Architecture, SearchSpace
 
-#: fewest subnets of which an interval can be had
+#: smallest number of subnets for which there is an interval
 FEWEST = 4
 
 
 @dataclass(frozen=True)
 class Truth:
-    """Results of trainings by themselves.
+    """Results of stand-alone trainings.
 
     Attributes:
         architectures: ``n`` subnets.
         values: ``(n, seeds)`` finite, high is good.
-        target: what the results are called.
-        seconds: of one training; nan if not known.
-        left_out: subnets without a finite result of every seed.
+        target: name of the results.
+        seconds: seconds of one training; nan if unknown.
+        left_out: number of subnets without a finite result of every seed.
     """
 
     architectures: tuple[Architecture, ...]
@@ -47,11 +47,12 @@ class Truth:
         higher_is_better: bool,
         seconds: float | None,
     ) -> Truth:
-        """Take what is given.
+        """Read the user's results.
 
         Raises:
-            InvalidInputError: it is of another space, has too few subnets, one twice, or numbers of seeds that differ.
-            InvalidArchitectureError: a subnet is none of the space.
+            InvalidInputError: they are of another space, have too few subnets, one twice, or different numbers of
+                seeds.
+            InvalidArchitectureError: a subnet does not belong to the space.
             UnknownNameError: the benchmark has no such column.
         """
         count = None if count is None else rules.whole("subnets", count, FEWEST)
@@ -69,7 +70,7 @@ class Truth:
         kept = np.flatnonzero(finite)[:count]
         if len(kept) < FEWEST:
             raise InvalidInputError(
-                f"{len(kept)} subnets have results of their own: at least {FEWEST} are needed for a ranking."
+                f"{len(kept)} subnets have stand-alone results: at least {FEWEST} are needed for a ranking."
             )
         known = found.seconds if seconds is None else rules.number("train seconds", seconds, 0)
         left_out = int((~finite[: kept[-1] + 1]).sum())
@@ -78,13 +79,15 @@ class Truth:
 
     @property
     def repeats(self) -> Floats | None:
-        """The single trainings, if there are several of each."""
+        """The single trainings, if there are several of each subnet."""
         return self.values if self.values.shape[1] > 1 else None
 
 
 def _of_benchmark(space: SearchSpace, table: Benchmark, target: str | None) -> Truth:
     if table.space.name != space.name:
-        raise InvalidInputError(f"{table.name} is a benchmark of {table.space.name}, and the supernet of {space.name}.")
+        raise InvalidInputError(
+            f"{table.name} is a benchmark of {table.space.name}, but the supernet is of {space.name}."
+        )
     column = table.target(target)
     order = np.random.default_rng(0).permutation(len(table))
     sign = 1.0 if column.higher_is_better else -1.0
@@ -108,10 +111,10 @@ def _of_mapping(space: SearchSpace, given: Mapping[Any, Sequence[float]], target
             raise InvalidInputError(f"{key} has {rules.shown(values)}: give numbers, one for each training.") from None
     if len(set(architectures)) < len(architectures):
         twice = next(one for one in architectures if architectures.count(one) > 1)
-        raise InvalidInputError(f"{twice} is there twice, as strings of equal networks: give it once, with all seeds.")
+        raise InvalidInputError(f"{twice} is given twice, as strings of equal networks: give it once, with all seeds.")
     counts = {row.shape for row in rows}
     if len(counts) > 1 or any(len(shape) != 1 for shape in counts):
-        raise InvalidInputError("subnets have different numbers of results: give as many for each, nan for none.")
+        raise InvalidInputError("subnets have different numbers of results: give equal numbers, with nan for none.")
     sign = 1.0 if higher_is_better else -1.0
     values_ = sign * np.stack(rows) if rows else np.empty((0, 1))
     return Truth(tuple(architectures), values_, target, math.nan, 0)

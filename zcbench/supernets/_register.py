@@ -15,7 +15,7 @@ C = TypeVar("C", bound=type[TrainingRule])
 
 @dataclass(frozen=True, repr=False)
 class TrainingRuleInfo(ClassInfo):
-    """A registered training rule; its version is raised whenever weights may come out otherwise."""
+    """A registered training rule; its version is raised whenever trained weights may change."""
 
     make: type[TrainingRule]
 
@@ -36,30 +36,30 @@ def register_training_rule(
 
     Args:
         name: lower-case letters, digits, ``_``, ``-``, ``.``.
-        version: a positive integer, raised whenever weights may come out otherwise.
+        version: a positive integer, raised whenever trained weights may change.
         reference: paper and section.
         extra: optional package that it needs.
         override: replace a training rule of the same name.
 
     Raises:
         DuplicateNameError: the name is taken.
-        InvalidInputError: it is no such class, an argument of its constructor has no default, or a declaration is out
-            of range.
+        InvalidInputError: the class is not a training rule, an argument of its constructor has no default, or a
+            declaration is out of range.
     """
     declared = {"version": version, "reference": reference, "extra": extra}
     return registering_class(_TRAINING_RULES, TrainingRuleInfo, name, declared, override=override)
 
 
 def training_rule_info(name: str) -> TrainingRuleInfo:
-    """The training rule as it was registered; UnknownNameError with suggestions if there is none."""
+    """Return the registered training rule; raise UnknownNameError with suggestions if there is none."""
     return _TRAINING_RULES.info(name)
 
 
 def get_training_rule(text: str) -> TrainingRule:
-    """A new training rule of that name, with the settings that follow it: "sandwich:random=2".
+    """Make a training rule of this name, with the settings that follow it: "sandwich:random=2".
 
     Raises:
-        UnknownNameError: there is none, or it has no such setting; the message suggests near names.
+        UnknownNameError: there is none, or it has no such setting; the message suggests similar names.
         InvalidInputError: a setting has no value, or one of the wrong kind.
     """
     made: TrainingRule = _TRAINING_RULES.get(text)
@@ -67,7 +67,7 @@ def get_training_rule(text: str) -> TrainingRule:
 
 
 def list_training_rules(*patterns: str) -> list[str]:
-    """Names of the registered training rules that match any of the shell patterns (all without one), sorted.
+    """Return the sorted names of the training rules that match any of the shell patterns; all without a pattern.
 
     Raises:
         UnknownNameError: a pattern matches nothing.
@@ -76,5 +76,5 @@ def list_training_rules(*patterns: str) -> list[str]:
 
 
 def resolve_training_rules(predictors: str | Iterable[str]) -> list[str]:
-    """Labels for names and patterns in the order given, each once; settings may follow a pattern."""
+    """Return labels for names and patterns in the given order, each once; settings may follow a pattern."""
     return resolved(_TRAINING_RULES, "training rules", predictors, "sandwich")

@@ -1,4 +1,4 @@
-"""What a training rule is: which subnets learn from a batch, and from what."""
+"""The base class of training rules, which decide which subnets learn from a batch, and from which targets."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from zcbench.types import Architecture, Inputs
 
 
 class Step(Protocol):
-    """One step of a training, as a rule sees it.
+    """One step of a training, as a rule receives it.
 
     Attributes:
-        supernet: what is trained.
-        number: from 0 on.
-        progress: share of the training that is over, in [0, 1).
-        rng: random numbers of this step, which follow from seed and number alone.
-        inputs: of the batch.
+        supernet: the trained supernet.
+        number: number of the step, from 0 on.
+        progress: completed share of the training, in [0, 1).
+        rng: random numbers of this step, which depend only on seed and number.
+        inputs: inputs of the batch.
     """
 
     supernet: WeightSharing
@@ -32,12 +32,12 @@ class Step(Protocol):
     def learn(
         self, architecture: Architecture, teacher: Tensor | None = None, *, share: float = 1.0, weight: float = 1.0
     ) -> Tensor:
-        """Let a subnet learn from the step's batch: its gradient is added to that of the step.
+        """Train a subnet on the step's batch: its gradient is added to that of the step.
 
         Args:
-            architecture: of the subnet.
-            teacher: logits ``(batch, classes)`` that it shall give; without them it learns the targets.
-            share: of the teacher in the loss; the targets have the rest.
+            architecture: architecture of the subnet.
+            teacher: target logits ``(batch, classes)``; without them it learns the targets.
+            share: share of the teacher in the loss; the targets have the rest.
             weight: factor of its loss.
 
         Returns:
@@ -47,35 +47,35 @@ class Step(Protocol):
 
 
 class TrainingRule:
-    """Chooses what learns from each batch.
+    """Decides what learns from each batch.
 
-    A subclass writes :meth:`step`; its constructor's arguments are its settings.
-    A rule keeps what it remembers in :meth:`state`, so that a training that was stopped goes on exactly.
+    A subclass implements :meth:`step`; its constructor's arguments are its settings. :meth:`state` contains everything
+    that a rule remembers, so that an interrupted training resumes exactly.
 
     Attributes:
-        ranges: smallest and largest value of settings that are numbers.
+        ranges: smallest and largest value of numeric settings.
     """
 
     ranges: ClassVar[dict[str, tuple[float, float]]] = {}
 
     def begin(self, supernet: WeightSharing) -> None:
-        """Take what is trained, before the first step."""
+        """Receive the supernet, before the first step."""
 
     def step(self, step: Step) -> None:
-        """Let subnets learn from a batch; the optimizer's step follows."""
+        """Train subnets on a batch; the optimizer's step follows."""
         raise NotImplementedError
 
     def factor(self, progress: float) -> float | None:
-        """What the learning rate is multiplied by; None for the training's own schedule."""
+        """Return the factor of the learning rate; None for the training's own schedule."""
         return None
 
     def state(self) -> dict[str, Any]:
-        """What is remembered from step to step, as JSON."""
+        """Return what is remembered from step to step, as JSON-compatible values."""
         return {}
 
     def tensors(self) -> Mapping[str, Tensor]:
-        """Tensors that are remembered, too."""
+        """Return remembered tensors."""
         return {}
 
     def restore(self, state: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
-        """Take what :meth:`state` and :meth:`tensors` gave."""
+        """Restore the results of :meth:`state` and :meth:`tensors`."""

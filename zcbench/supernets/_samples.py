@@ -1,4 +1,4 @@
-"""What supernets are trained, calibrated and judged with: inputs of any form, and classes."""
+"""Samples for training, calibrating and evaluating supernets: inputs of any form, and classes."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ from zcbench.errors import InvalidInputError
 from zcbench.probe.calling import narrowed
 from zcbench.types import Batch, Inputs
 
-#: a target of no class; it counts neither in losses nor in accuracies
+#: target without a class, which is ignored in losses and accuracies
 IGNORED = -100
 
 
 def checked_inputs(what: str, inputs: Any) -> Inputs:
-    """A tensor, a tuple of positional or a mapping of keyword arguments, whose tensors have as many samples.
+    """Check a tensor, a tuple of positional or a mapping of keyword arguments with equal numbers of samples.
 
     Raises:
-        InvalidInputError: it is something else, or there is no sample.
+        InvalidInputError: the inputs have another form, or no sample.
     """
     if not isinstance(inputs, Tensor | tuple | list | Mapping):
         kind = type(inputs).__name__
-        advice = "torch.as_tensor makes one of it" if kind == "ndarray" else "or a tuple or a mapping of tensors"
+        advice = "for example with torch.as_tensor" if kind == "ndarray" else "or a tuple or a mapping of tensors"
         raise InvalidInputError(f"{what} are given as {kind}: give a tensor, {advice}.")
     batch = Batch(inputs)  # type: ignore[arg-type]
     tensors = [one for one in batch.tensors() if one.ndim]  # a single number is for all samples
     if not tensors:
-        raise InvalidInputError(f"{what} hold no tensor: give a tensor, or a tuple or a mapping of tensors.")
+        raise InvalidInputError(f"{what} contain no tensor: give a tensor, or a tuple or a mapping of tensors.")
     if len({len(one) for one in tensors}) > 1:
         shapes = ", ".join(str(tuple(one.shape)) for one in tensors)
-        raise InvalidInputError(f"{what} are tensors of the shapes {shapes}: each needs as many samples.")
+        raise InvalidInputError(f"{what} are tensors of the shapes {shapes}: each needs the same number of samples.")
     if not len(tensors[0]):
         raise InvalidInputError(f"{what} have no sample: give some.")
     return batch.inputs
 
 
 def checked_both(what: str, pair: Any) -> tuple[Inputs, Tensor]:
-    """As :func:`checked_pair`, of one argument.
+    """Check a pair in one argument like :func:`checked_pair`.
 
     Raises:
-        InvalidInputError: it is no pair of inputs and targets, or they do not go together.
+        InvalidInputError: it is not a pair of inputs and targets, or they do not fit together.
     """
     if not isinstance(pair, tuple | list) or len(pair) != 2:
         raise InvalidInputError(f"{what} are given as {type(pair).__name__}: give a pair, (inputs, targets).")
@@ -53,15 +53,15 @@ def checked_both(what: str, pair: Any) -> tuple[Inputs, Tensor]:
 
 
 def count(inputs: Inputs) -> int:
-    """Number of samples."""
+    """Return the number of samples."""
     return next(len(one) for one in Batch(inputs).tensors() if one.ndim)
 
 
 def checked_pair(what: str, inputs: Any, targets: Any) -> tuple[Inputs, Tensor]:
-    """Inputs with a class each, or with a class for each place of each.
+    """Check inputs with one class each, or with one class for each position of each sample.
 
     Raises:
-        InvalidInputError: they are none, or do not go together.
+        InvalidInputError: they have another form, or do not fit together.
     """
     inputs = checked_inputs(what, inputs)
     if not isinstance(targets, Tensor):
@@ -79,16 +79,14 @@ def checked_pair(what: str, inputs: Any, targets: Any) -> tuple[Inputs, Tensor]:
         )
     known = targets[targets != IGNORED]
     if not known.numel():
-        raise InvalidInputError(
-            f"every target of {what} is {IGNORED}, which stands for no class: give classes from 0 on."
-        )
+        raise InvalidInputError(f"every target of {what} is {IGNORED}, which means no class: give classes from 0 on.")
     if int(known.min()) < 0:
         raise InvalidInputError(f"a target of {what} is {int(known.min())}: give classes from 0 on.")
     return inputs, targets
 
 
 def taken(inputs: Inputs, rows: Any) -> Inputs:
-    """Some of the samples: a slice, or numbers."""
+    """Return some of the samples, by a slice or by numbers."""
 
     def some(one: Tensor) -> Tensor:
         if not one.ndim:
@@ -99,24 +97,24 @@ def taken(inputs: Inputs, rows: Any) -> Inputs:
 
 
 def placed(inputs: Inputs, like: Tensor | None) -> Inputs:
-    """Inputs where a parameter lies; floating-point numbers in its precision, too."""
+    """Return inputs on a parameter's device, with floating-point numbers in its precision."""
     if like is None:
         return inputs
     return Batch(inputs).map(lambda one: one.to(like.device, like.dtype if one.is_floating_point() else one.dtype))
 
 
 def arguments(inputs: Inputs) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Positional and keyword arguments of a call."""
+    """Return positional and keyword arguments of a call."""
     if isinstance(inputs, Mapping):
         return (), dict(inputs)
     return (tuple(inputs) if isinstance(inputs, tuple) else (inputs,)), {}
 
 
 def logits_of(output: object) -> Tensor:
-    """The logits that a network returns, ``(batch, …, classes)``; of an object with ``logits`` these.
+    """Return a network's logits ``(batch, …, classes)``; the output may be an object with ``logits``.
 
     Raises:
-        InvalidInputError: it returns something else.
+        InvalidInputError: the network returns something else.
     """
     found = narrowed(output)
     if not isinstance(found, Tensor) or found.ndim < 2 or not found.is_floating_point():
@@ -126,34 +124,34 @@ def logits_of(output: object) -> Tensor:
 
 
 def flat(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """Logits ``(n, classes)`` and targets ``(n,)``, places of samples one after another.
+    """Return logits ``(n, classes)`` and targets ``(n,)``, with all positions of samples one after another.
 
     Raises:
-        InvalidInputError: they do not go together.
+        InvalidInputError: they do not fit together.
     """
     if logits.shape[:-1] != targets.shape:
         raise InvalidInputError(
-            f"the network returns {tuple(logits.shape)} for targets of the shape {tuple(targets.shape)}: it must give "
-            f"{tuple(targets.shape)} and one axis more, the classes."
+            f"the network returns {tuple(logits.shape)} for targets of the shape {tuple(targets.shape)}: it must "
+            f"return {tuple(targets.shape)} and a last axis for the classes."
         )
     return logits.flatten(0, -2), targets.flatten().long()
 
 
 def check_classes(targets: Tensor, classes: int) -> None:
-    """Refuse targets that are no class of the network's.
+    """Refuse targets that are not classes of the network.
 
     Raises:
-        InvalidInputError: one is.
+        InvalidInputError: a target is too large.
     """
     if int(targets.max()) >= classes:
         raise InvalidInputError(
-            f"targets go up to {int(targets.max())}, and the network gives {classes} logits: give classes from 0 to "
+            f"targets go up to {int(targets.max())}, but the network returns {classes} logits: give classes from 0 to "
             f"{classes - 1}."
         )
 
 
 def digest(inputs: Inputs) -> str:
-    """Of the numbers of all tensors, wherever they lie, and of what stands beside them."""
+    """Return a digest of the numbers of all tensors, independent of their device, and of all other values."""
     if isinstance(inputs, Tensor):
         return _digest(inputs)
     named = inputs.items() if isinstance(inputs, Mapping) else enumerate(inputs)

@@ -1,4 +1,4 @@
-"""Tensors and texts in a safetensors file that tells whether any bit of it was changed."""
+"""Tensors and texts in a safetensors file with a digest that detects any change."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _SEAL = "digest"
 
 
 def sealed(tensors: Mapping[str, Tensor], texts: Mapping[str, str]) -> bytes:
-    """A file's content, with a digest of everything in it.
+    """Return a file's content, with a digest of everything in it.
 
     Args:
-        tensors: dense; they are copied to the processor.
+        tensors: dense; they are copied to the CPU.
         texts: become the file's metadata.
     """
     from safetensors.torch import save
@@ -28,14 +28,14 @@ def sealed(tensors: Mapping[str, Tensor], texts: Mapping[str, str]) -> bytes:
 
 
 def opened(content: bytes, *, strict: bool) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """What :func:`sealed` was given.
+    """Return the arguments of :func:`sealed`.
 
     Args:
-        content: of a file.
+        content: content of a file.
         strict: whether a file without a digest is refused; another program may have written it.
 
     Raises:
-        DataCorruptError: it is no such file, or was changed.
+        DataCorruptError: it is not such a file, or was changed.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load
@@ -45,12 +45,12 @@ def opened(content: bytes, *, strict: bool) -> tuple[dict[str, Tensor], dict[str
         length = int.from_bytes(content[:8], "little")
         texts = dict(json.loads(content[8 : 8 + length]).get("__metadata__", {}))
     except (SafetensorError, ValueError, KeyError, AttributeError, TypeError, OverflowError) as error:
-        raise DataCorruptError(f"it is no safetensors file: {first_line(error)}.") from None
+        raise DataCorruptError(f"it is not a safetensors file: {first_line(error)}.") from None
     seal = texts.pop(_SEAL, None)
     if seal is None and strict:
         raise DataCorruptError("it has no digest.")
     if seal is not None and seal != _digest(tensors, texts):
-        raise DataCorruptError("it is damaged: what it holds is not what was written.")
+        raise DataCorruptError("it is damaged: its content differs from what was written.")
     return tensors, texts
 
 

@@ -1,4 +1,4 @@
-"""What trainings of supernets and of single networks share: batches, the learning rate, the optimizer."""
+"""Common parts of trainings of supernets and of single networks: batches, the learning rate, the optimizer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OPTIMIZERS = rules.choice("optimizer", ("sgd", "adamw"))
 
 
 def check_settings(rate: float, momentum: float, decay: float) -> None:
-    """Settings of SGD with which something is learned.
+    """Check settings of SGD.
 
     Raises:
         InvalidInputError: one is out of range.
@@ -34,10 +34,10 @@ def check_settings(rate: float, momentum: float, decay: float) -> None:
 
 
 def augmented(augment: Augment | None, inputs: Inputs, rng: np.random.Generator) -> Inputs:
-    """A step's inputs after what the user does to them.
+    """Return a step's inputs after the user's augmentation.
 
     Raises:
-        InvalidInputError: what comes of it are no inputs of as many samples.
+        InvalidInputError: the result is not valid inputs, or has another number of samples.
     """
     if augment is None:
         return inputs
@@ -49,13 +49,13 @@ def augmented(augment: Augment | None, inputs: Inputs, rng: np.random.Generator)
     )
     if count(found) != count(inputs):
         raise InvalidInputError(
-            f"augment makes {count(found)} samples of {count(inputs)}: it must return as many as it is given."
+            f"augment returns {count(found)} samples for {count(inputs)}: it must return the same number."
         )
     return found
 
 
 def rows_of(step: int, count: int, batch: int, seed: int) -> np.ndarray[Any, np.dtype[np.intp]]:
-    """Samples of a step: every epoch is a permutation of its own, without what is left of it."""
+    """Return the samples of a step: every epoch is another permutation, without its incomplete last batch."""
     size = min(batch, count)
     per = count // size
     order = np.random.default_rng([seed, 1, step // per]).permutation(count)
@@ -64,7 +64,7 @@ def rows_of(step: int, count: int, batch: int, seed: int) -> np.ndarray[Any, np.
 
 
 def rate_at(step: int, steps: int) -> float:
-    """Share of the highest learning rate: up over the first twentieth, down as a cosine."""
+    """Return the share of the highest learning rate: linear warm-up over the first twentieth, then a cosine."""
     warm = max(1, steps // 20)
     return min(1.0, (step + 1) / warm) * (1 + math.cos(math.pi * step / steps)) / 2
 
@@ -72,13 +72,13 @@ def rate_at(step: int, steps: int) -> float:
 def optimizer_of(
     name: str, parameters: Iterable[nn.Parameter], rate: float, momentum: float, decay: float
 ) -> torch.optim.Optimizer:
-    """SGD with Nesterov momentum, or AdamW; weights of one axis (of norms, biases) do not decay.
+    """Return SGD with Nesterov momentum, or AdamW; weights with one axis (of norms, biases) do not decay.
 
     Args:
         name: "sgd" or "adamw".
-        parameters: what is trained.
+        parameters: trained parameters.
         rate: learning rate.
-        momentum: of SGD; the first beta of AdamW.
+        momentum: momentum of SGD; the first beta of AdamW.
         decay: weight decay.
 
     Raises:

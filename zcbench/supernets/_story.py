@@ -1,6 +1,6 @@
-"""A supernet's life on the embedded digits: trained, its whole space known, ranked, searched, cut out, exported.
+"""All steps of a supernet on the embedded digits: training, evaluation, ranking, search, extraction, export.
 
-Validation images decide everything, and test images are only reported.
+All decisions use validation images, and test images are only reported.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ from zcbench.supernets.sharing import WeightSharing
 from zcbench.supernets.training import Training
 from zcbench.types import Architecture
 
-#: called with a step's name, how much of it is done, how much there is, and of what
+#: called with a step's name, the number of items done, their total, and their kind
 Progress = Callable[[str, int, int, str], object]
 SPACE = "elastic-mobilenet"
-#: of what a folder holds; raised whenever a run could not go on from it
+#: version of a folder's content; raised whenever a run could not resume from it
 _VERSION = 3
 #: seconds between two checkpoints
 _SAVED = 5.0
-#: what searches for the front, chosen with supernets of other seeds
+#: searcher for the front, chosen with supernets of other seeds
 _FRONT = "ehvi"
 #: share of the space that the search for a front may evaluate
 _SHARE = 0.05
@@ -57,14 +57,14 @@ _SHARE = 0.05
 
 @dataclass(frozen=True)
 class _Sizes:
-    """How much of each step is done."""
+    """The amount of work of each step."""
 
     steps: int = 1_200
     subnets: int | None = None  # all
     search: int = 50
     front: int = 64  # at most a twentieth of 1,296
     tune: int = 200
-    images: int = 64  # that proxies see
+    images: int = 64  # for proxies
     latency: Mapping[str, float] | None = None
 
 
@@ -85,35 +85,35 @@ def digits_story(
     progress: Progress | None = None,
     device: str | None = None,
 ) -> DigitsStory:
-    """Train a supernet on the embedded digits, and do with it all that supernets are for.
+    """Train a supernet on the embedded digits, and rank, search, extract, fine-tune and export its subnets.
 
-    The same call goes on where it was stopped and gives the same numbers, besides times. Steps that are over are not
+    The same call resumes an interrupted run and gives the same numbers, except for times. Completed steps are not
     repeated.
 
     Args:
-        folder: checkpoint, ledgers, exported files, card and results; it is made.
+        folder: folder for checkpoint, ledgers, exported files, card and results; it is created.
         rule: name of a training rule, with settings.
-        steps: of the supernet's training; 1,200 by default.
-        flops: most FLOPs of one image that the search under a constraint allows; by default a quarter of the largest
+        steps: steps of the supernet's training; 1,200 by default.
+        flops: largest FLOPs of one image in the search under a constraint; by default a quarter of the largest
             subnet's.
-        proxies: that rank subnets besides the inherited validation loss.
-        seed: decides weights, batches and searches.
-        quick: fewer steps, and 32 subnets of the space in place of all: shows that everything works, and no more.
-        progress: is called with a step's name, how much of it is done, how much there is, and of what.
-        device: where networks are trained and scored, see :mod:`zcbench.devices`; latency is the processor's.
+        proxies: proxies that rank subnets in addition to the inherited validation loss.
+        seed: determines weights, batches and searches.
+        quick: fewer steps, and 32 subnets instead of the whole space: this only shows that everything works.
+        progress: called with a step's name, the number of items done, their total, and their kind.
+        device: device of trainings and scores, see :mod:`zcbench.devices`; latency is measured on the CPU.
 
     Returns:
-        A table of what each step brought, with all numbers.
+        A table of each step's results, with all numbers.
 
     Raises:
-        InvalidInputError: an argument is out of range, no subnet has so few FLOPs, or the folder holds a run with other
-            settings.
+        InvalidInputError: an argument is out of range, no subnet has so few FLOPs, or the folder contains a run with
+            other settings.
         UnknownNameError: there is no such training rule or proxy.
         MissingDependencyError: scikit-learn is not installed.
-        StoreError: the folder cannot be written, or another process works in it.
+        StoreError: the folder cannot be written, or another process is using it.
         DataCorruptError: a file in it is damaged.
     """
-    del device  # the decorator has it
+    del device  # the decorator uses it
     rules.flag("quick", quick)
     sizes = _QUICK if quick else _WHOLE
     plan = {
@@ -141,7 +141,7 @@ _STEPS = ("train", "evaluate", "rank", "search", "front", "extract", "tune", "ex
 
 
 class _Story:
-    """The steps; what one of them needs of the others is made again where another process made it."""
+    """The steps; results of other steps that a step needs are computed again if another process computed them."""
 
     def __init__(self, kept: StoryFolder, plan: dict[str, Any], sizes: _Sizes, progress: Progress) -> None:
         self.kept, self.plan, self.sizes, self.progress = kept, plan, sizes, progress
@@ -152,7 +152,7 @@ class _Story:
 
     @functools.cached_property
     def untrained(self) -> WeightSharing:
-        """The supernet before its training; its FLOPs are known."""
+        """The supernet before its training, with known FLOPs."""
         net = digits_supernet(self.seed).to(devices.here())
         limit = self.plan["flops"]
         self.limit = self.costs(net.cut(net.largest).eval())["flops"] / 4 if limit is None else limit
@@ -160,12 +160,12 @@ class _Story:
 
     @functools.cached_property
     def supernet(self) -> WeightSharing:
-        """The trained one."""
+        """The trained supernet."""
         self.training()
         return self.untrained
 
     def training(self) -> Training:
-        """The training at its end, from the checkpoint or by going on."""
+        """Return the completed training, from the checkpoint or by resuming."""
         path = self.kept.path / "supernet.safetensors"
         training = Training(
             self.untrained, *self.parts["train"], rule=self.plan["rule"], steps=self.plan["steps"], augment=shifted,
@@ -195,13 +195,13 @@ class _Story:
         }
 
     def both(self, network: nn.Module) -> dict[str, float]:
-        """What a network reaches on validation and test images."""
+        """Return a network's results on validation and test images."""
         found = {part: measured(network, *self.parts[part]) for part in ("valid", "test")}
         return {f"{part}_{name}": value for part, values in found.items() for name, value in values.items()}
 
     @staticmethod
     def costs(network: nn.Module) -> dict[str, float]:
-        """FLOPs of one image, and parameters."""
+        """Return FLOPs of one image, and the number of parameters."""
         images = digits_parts()["train"][0][:2]
         found = score(network, images, proxies=["flops", "params"], device=devices.chosen())
         return {name: float(one) for name, one in found.items()}
@@ -209,7 +209,7 @@ class _Story:
     # -- the whole space ---------------------------------------------------------------------------
 
     def evaluate(self) -> dict[str, Any]:
-        """Evaluate all subnets with the weights that they inherit."""
+        """Evaluate all subnets with inherited weights."""
         space = self.supernet.space
         everything = [one.key for one in space]
         keys = everything
@@ -244,7 +244,7 @@ class _Story:
     # -- ranking -----------------------------------------------------------------------------------
 
     def rank(self) -> dict[str, Any]:
-        """Kendall's tau of the scorers with the stand-alone trainings."""
+        """Compute Kendall's tau of the scorers with the stand-alone trainings."""
         known, table, trouble = self.kept.results["evaluate"], *_stand_alone()
         if table is None:
             return {"seconds": 0.0, "trouble": trouble, "n": 0, "scorers": {}}
@@ -275,7 +275,7 @@ class _Story:
         }
 
     def scored(self, name: str, number: int, keys: list[str], count: int) -> dict[str, Any]:
-        """A proxy's scores of freshly initialised subnets, turned so that more is better; null where there is none."""
+        """Return a proxy's scores of newly initialised subnets, high is good; null if there is none."""
         inputs, targets = (part[: self.sizes.images] for part in self.parts["train"])
         space, (info,) = self.supernet.space, resolve([name])
 
@@ -296,7 +296,7 @@ class _Story:
     # -- search ------------------------------------------------------------------------------------
 
     def searched(self, step: str, budget: int, **settings: Any) -> SearchResult:
-        """A search by validation images, which goes on from its ledger."""
+        """Return a search on validation images, which resumes from its ledger."""
         net = self.supernet
 
         def tell(clock: Any, _: int) -> None:
@@ -333,7 +333,7 @@ class _Story:
         }
 
     def alone(self, found: Architecture, allowed: list[str], seconds: float) -> dict[str, Any] | None:
-        """What stand-alone trainings of all that is allowed would have cost and found; None without their table."""
+        """Return the cost and result of stand-alone trainings of all allowed subnets; None without their table."""
         table, _ = _stand_alone()
         if table is None:
             return None
@@ -342,7 +342,7 @@ class _Story:
         if found.key not in rows or not chosen:
             return None
         accuracy, valid = table.truth("test_accuracy"), table.truth("valid_nll")
-        each = table.facts["train_seconds"]  # of one seed
+        each = table.facts["train_seconds"]  # for one seed
         return {
             "found": float(accuracy[rows[found.key]]),
             "best": float(accuracy[chosen[int(np.argmin(valid[chosen]))]]),
@@ -353,7 +353,7 @@ class _Story:
         }
 
     def front(self) -> dict[str, Any]:
-        """Search for the front of accuracy and FLOPs; the known front is that of all that was evaluated."""
+        """Search for the front of accuracy and FLOPs; the known front is that of all evaluated subnets."""
         known = self.kept.results["evaluate"]
         flops = dict(zip(known["subnets"], known["flops"], strict=True))
 
@@ -365,7 +365,7 @@ class _Story:
             self.sizes.front,
             searcher=_FRONT,
             objectives="accuracy",
-            scorer=FunctionScorer(lambda one: flops[one.key], "flops", higher_is_better=False),  # counted before
+            scorer=FunctionScorer(lambda one: flops[one.key], "flops", higher_is_better=False),  # already counted
             role="objective",
             constraints=None if len(flops) == known["space"] else was_evaluated,
         )
@@ -387,11 +387,11 @@ class _Story:
             "shares": (every * (share / every[-1] if every[-1] > 0 else 0.0)).tolist(),
         }
 
-    # -- out ---------------------------------------------------------------------------------------
+    # -- extraction and export ---------------------------------------------------------------------
 
     @functools.cached_property
     def found(self) -> Architecture:
-        """What the search under a constraint found."""
+        """The subnet that the search under a constraint found."""
         return self.supernet.space.parse(self.kept.results["search"]["found"])
 
     @functools.cached_property
@@ -411,7 +411,7 @@ class _Story:
         return tuned
 
     def extract(self) -> dict[str, Any]:
-        """Cut the subnet out; what it reaches before and after calibration, and whether it is the supernet's."""
+        """Extract the subnet; return its results before and after calibration, and its difference from the supernet."""
         net, test = self.supernet, self.parts["test"][0]
         assert isinstance(test, torch.Tensor)
         images = test.to(devices.here())
@@ -428,7 +428,7 @@ class _Story:
         return {"seconds": seconds, "before": before, "after": self.both(network), "difference": difference}
 
     def tune(self) -> dict[str, Any]:
-        """Fine-tune it by itself, with the largest subnet as a teacher."""
+        """Fine-tune the subnet alone, with the largest subnet as teacher."""
         began = time.perf_counter()
         tuned = self.tuned
         seconds = time.perf_counter() - began
@@ -436,7 +436,7 @@ class _Story:
 
     def export(self) -> dict[str, Any]:
         """Write the network into files, measure it, and write its card."""
-        results, network = self.kept.results, self.tuned.network.to(devices.CPU)  # where files are read
+        results, network = self.kept.results, self.tuned.network.to(devices.CPU)  # exported files are read there
         images = self.parts["test"][0][:8]
         began = time.perf_counter()
         self.progress("export", 0, 2, "parts")
@@ -475,7 +475,7 @@ class _Story:
         }
 
     def latency(self, network: nn.Module, exported: Exported, images: torch.Tensor) -> dict[str, Latency | str]:
-        """Of the subnet, of its ONNX file, and of the largest subnet, one image at a time."""
+        """Measure the subnet, its ONNX file, and the largest subnet, with one image at a time."""
         networks: dict[str, Any] = {
             "largest subnet": self.supernet.subnet(self.supernet.largest).to(devices.CPU),
             "subnet": network,
@@ -487,7 +487,7 @@ class _Story:
             return latencies(networks, images, **settings)
 
 
-#: what is told of a subnet
+#: reported columns of a subnet
 _COLUMNS = ("subnets", "flops", "params", "valid_accuracy", "valid_nll", "test_accuracy", "test_nll")
 
 
@@ -497,12 +497,12 @@ def _check_reach(flops: float) -> None:
     fewest, most = (_Story.costs(net.cut(one).eval())["flops"] for one in (net.smallest, net.largest))
     if flops < fewest:
         raise InvalidInputError(
-            f"flops={flops:,.0f}: no subnet has so few FLOPs; they have from {fewest:,.0f} to {most:,.0f}."
+            f"flops={flops:,.0f}: no subnet has so few FLOPs; they range from {fewest:,.0f} to {most:,.0f}."
         )
 
 
 def _stand_alone() -> tuple[Benchmark | None, str]:
-    """The table of stand-alone trainings, or why there is none."""
+    """Return the table of stand-alone trainings, or why there is none."""
     try:
         return get_benchmark(SPACE), ""
     except ZcbenchError as error:
@@ -510,6 +510,6 @@ def _stand_alone() -> tuple[Benchmark | None, str]:
 
 
 def _numbers(estimate: Estimate) -> list[float | None]:
-    """Value, low, high; None where undefined."""
+    """Return value, low, high; None where undefined."""
     found = (estimate.value, estimate.low, estimate.high)
     return [value if math.isfinite(value) else None for value in found]

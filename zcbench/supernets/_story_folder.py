@@ -1,4 +1,4 @@
-"""What a long command keeps in its folder, so that it goes on where it was stopped."""
+"""The folder of a long command, from which it can resume."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _SEAL = "digest"
 
 
 class StoryFolder:
-    """A plan, results of the steps that are over, and lines of those that are not.
+    """A plan, results of completed steps, and lines of the others.
 
     Args:
-        path: of the folder; it is made.
-        plan: what must be equal for a run to go on.
+        path: path of the folder; it is created.
+        plan: settings that must be equal to resume a run.
 
     Raises:
-        InvalidInputError: the folder holds a run of another plan.
+        InvalidInputError: the folder contains a run with another plan.
         DataCorruptError: a file in it is damaged.
         StoreError: it cannot be written.
     """
@@ -38,25 +38,25 @@ class StoryFolder:
             write_text(path / _PLAN, json.dumps(plan, indent=1), _ADVICE)
         elif different := sorted(name for name in {*known, *plan} if known.get(name) != plan.get(name)):
             were = ", ".join(f"{name} was {shown(known.get(name))}" for name in different)
-            raise InvalidInputError(f"{path} holds a run with other settings ({were}): give them, or another folder.")
+            raise InvalidInputError(
+                f"{path} contains a run with other settings ({were}): give these settings, or another folder."
+            )
         results = self._read(_RESULTS) or {}
         seal = results.pop(_SEAL, None)  # there is none in folders of earlier versions
         if seal is not None and seal != _seal(results):
-            raise DataCorruptError(
-                f"{path / _RESULTS} is damaged: remove it, and the steps are repeated from what else is there."
-            )
+            raise DataCorruptError(f"{path / _RESULTS} is damaged: remove it to repeat the steps from the other files.")
         self.results: dict[str, dict[str, Any]] = results
 
     @classmethod
     @contextmanager
     def held(cls, path: Path, plan: Mapping[str, Any]) -> Iterator[StoryFolder]:
-        """The folder, which no other process writes meanwhile."""
-        busy = f"another process works in {path}: wait for it, or give another folder."
+        """Open the folder and lock it against other processes."""
+        busy = f"another process is using {path}: wait for it, or give another folder."
         with locked(path / _LOCK, _ADVICE, busy=busy):
             yield cls(path, plan)
 
     def keep(self, step: str, result: dict[str, Any]) -> None:
-        """Write what a step brought."""
+        """Write the results of a step."""
         self.results[step] = result
         content = {**self.results, _SEAL: _seal(self.results)}
         write_text(self.path / _RESULTS, json.dumps(content, indent=1), _ADVICE)
@@ -64,13 +64,13 @@ class StoryFolder:
     def lines(
         self, name: str, keys: Iterable[str], compute: Callable[[str], dict[str, Any]], tell: Callable[[int], None]
     ) -> dict[str, dict[str, Any]]:
-        """A line for each key: those of an earlier run are read, and the others computed and written one by one.
+        """Return a line for each key: saved lines are read, and the others computed and written one by one.
 
         Args:
-            name: of the file.
-            keys: what there shall be a line of.
-            compute: what stands in a key's line.
-            tell: is told how many lines there are.
+            name: name of the file.
+            keys: keys of the lines.
+            compute: computes a key's line.
+            tell: called with the number of available lines.
         """
         return self.parts(name, keys, None, lambda key, _: compute(key), tell)
 
@@ -82,14 +82,14 @@ class StoryFolder:
         compute: Callable[[str, list[str]], dict[str, Any]],
         tell: Callable[[int], None],
     ) -> dict[str, dict[str, Any]]:
-        """The same with several parts by name in each line: those that are missing are computed, and put beside.
+        """Return lines with several named parts for each key; missing parts are computed and added.
 
         Args:
-            name: of the file.
-            keys: what there shall be a line of.
-            wanted: parts that each line shall have; None for whatever ``compute`` gives.
-            compute: from a key and the parts that it lacks to these.
-            tell: is told how many lines there are.
+            name: name of the file.
+            keys: keys of the lines.
+            wanted: required parts of each line; None for those that ``compute`` returns.
+            compute: from a key and its missing parts to these.
+            tell: called with the number of available lines.
         """
         path, keys = self.path / name, list(keys)
         found = _read_lines(path)
@@ -100,7 +100,7 @@ class StoryFolder:
             return [part for part in wanted if part not in found[key]] or None
 
         have = sum(lacking(key) is None for key in keys)
-        if have < len(keys) and path.exists():  # without what a killed process wrote half
+        if have < len(keys) and path.exists():  # removes an incomplete line of a killed process
             write_text(path, "".join(_text(key, line) for key, line in found.items()), _ADVICE)
         try:
             if have < len(keys):
@@ -127,12 +127,12 @@ class StoryFolder:
         except (OSError, ValueError) as error:
             raise DataCorruptError(f"{path} cannot be read ({error}): give another folder.") from None
         if not isinstance(content, dict):
-            raise DataCorruptError(f"{path} is none of this command's: give another folder.")
+            raise DataCorruptError(f"{path} was not written by this command: give another folder.")
         return content
 
 
 def _seal(content: Any) -> str:
-    """A digest of what stands in a file, by which a bit that was changed is found."""
+    """Return a digest of a file's content, which detects any change."""
     text = json.dumps(json.loads(json.dumps(content)), sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
 
@@ -142,7 +142,7 @@ def _text(key: str, line: Mapping[str, Any]) -> str:
 
 
 def _read_lines(path: Path) -> dict[str, dict[str, Any]]:
-    """Whole lines; the last may be half of one."""
+    """Read complete lines; the last line may be incomplete."""
     try:
         texts = path.read_text(encoding="utf8", errors="replace").split("\n")
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""What each step of the story brought, as a table."""
+"""The results of each step of the run on the digits, as a table."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _TITLES = {
 
 @dataclass(frozen=True, eq=False, repr=False)
 class DigitsStory(Board):
-    """What :func:`zcbench.supernets.digits_story` did.
+    """The result of :func:`zcbench.supernets.digits_story`.
 
-    Printing it shows a table of what each step brought; the JSON has everything.
+    Printing it shows a table of each step's results; the JSON contains everything.
 
     Attributes:
-        folder: where everything lies.
-        plan: rule, steps, seed and what else was asked for.
+        folder: folder of all files.
+        plan: rule, steps, seed and all other settings.
         results: numbers of each step by name.
     """
 
@@ -44,7 +44,7 @@ class DigitsStory(Board):
         return self.to_text()
 
     def headline(self) -> str:
-        """What was found."""
+        """Return a sentence with the found subnet."""
         search, after = self.results["search"], self.results["tune"]["after"]
         return (
             f"A supernet of elastic-mobilenet, trained on the digits by {self.plan['rule']}: of "
@@ -53,11 +53,11 @@ class DigitsStory(Board):
         )
 
     def titles(self) -> list[tuple[str, bool]]:
-        """A step, its time, what it brought."""
-        return [("step", False), ("time", True), ("what it brought", False)]
+        """Return the titles: step, time, result."""
+        return [("step", False), ("time", True), ("result", False)]
 
     def cells(self) -> list[list[str]]:
-        """A row for each fact; a step's name and time stand at its first."""
+        """Return a row for each fact; the first row of a step has its name and time."""
         found = []
         for step, title in _TITLES.items():
             for number, fact in enumerate(self.facts(step)):
@@ -66,7 +66,7 @@ class DigitsStory(Board):
         return found
 
     def rows(self) -> list[dict[str, Any]]:
-        """The same with the step in each row."""
+        """Return a row for each fact, with the step in each row."""
         return [
             {"step": title, "seconds": self.results[step]["seconds"], "brought": fact}
             for step, title in _TITLES.items()
@@ -74,7 +74,7 @@ class DigitsStory(Board):
         ]
 
     def content(self) -> dict[str, Any]:
-        """Everything."""
+        """Return everything."""
         return {
             "folder": self.folder,
             "plan": dict(self.plan),
@@ -85,27 +85,27 @@ class DigitsStory(Board):
         }
 
     def facts(self, step: str) -> list[str]:
-        """What a step brought, a line each."""
+        """Return the results of a step, a line each."""
         lines: list[str] = getattr(self, f"_{step}")(self.results[step])
         return lines
 
     def footnotes(self) -> list[str]:
-        """How to read the numbers."""
+        """Return explanations of the numbers."""
         notes = [
-            "Accuracies are of 297 validation images where nothing else is said; the 1,000 test images chose nothing.",
-            "Times are those of a clock on the wall, and other programs that run meanwhile are in them.",
+            "Accuracies are of 297 validation images unless stated otherwise; no decision uses the 1,000 test images.",
+            "Times are measured by the wall clock, and include the influence of other running programs.",
         ]
         if self.results["rank"]["n"]:
             notes.append(
                 "tau: Kendall's, with the test loss of stand-alone trainings (mean over seeds), and its 95 % interval "
-                "over subnets. Proxies see freshly initialised subnets."
+                "over subnets. Proxies score newly initialised subnets."
             )
         known = self.results["evaluate"]
-        which = "the whole space" if len(known["subnets"]) == known["space"] else "all that was evaluated"
+        which = "the whole space" if len(known["subnets"]) == known["space"] else "all evaluated subnets"
         accuracy, flops = self.results["front"]["reference"]
         notes.append(f"Hypervolume is measured from the worst of {which}: {_percent(accuracy)} and {flops:,.0f} FLOPs.")
         if self.plan["quick"]:
-            notes.append("This was the quick form: too short for any of these numbers to mean much.")
+            notes.append("This was the quick form: too short for meaningful numbers.")
         return notes
 
     # -- facts -------------------------------------------------------------------------------------
@@ -130,7 +130,7 @@ class DigitsStory(Board):
     def _rank(self, one: Mapping[str, Any]) -> list[str]:
         if not one["n"]:
             return ["no table of stand-alone trainings to compare with"]
-        lines = [f"{many(one['n'], 'subnet')} that were trained by themselves"]
+        lines = [f"{many(one['n'], 'subnet')} with stand-alone trainings"]
         for name, found in one["scorers"].items():
             without = f", {found['without']:,} without a score" if found["without"] else ""
             lines.append(f"{name}: tau {_interval(found['tau'])}, {duration(found['each'])} each{without}")
@@ -151,8 +151,8 @@ class DigitsStory(Board):
         if one["alone"] is not None:
             alone = one["alone"]
             lines += [
-                f"by themselves (test): found {_percent(alone['found'])}, best {_percent(alone['best'])}",
-                f"{alone['cheaper']:.0f} x cheaper than to train these {alone['trainings']:,} once",
+                f"stand-alone (test): found {_percent(alone['found'])}, best {_percent(alone['best'])}",
+                f"{alone['cheaper']:.0f} x cheaper than training these {alone['trainings']:,} once",
             ]
         return lines
 

@@ -1,4 +1,4 @@
-"""What a process does that measures latencies: nothing else."""
+"""The work of a process that measures latencies and does nothing else."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from zcbench.probe.calling import invoke
 from zcbench.supernets._export import fed
 from zcbench.types import Status
 
-#: seconds and inferences of a warm-up at least
+#: least seconds and inferences of a warm-up
 _WARM, _WARM_CALLS = 0.1, 5
-#: inferences that begin a round uncounted, because another network ran before
+#: uncounted inferences at the beginning of a round, because another network ran before
 _AGAIN = 3
-#: most inferences of a round
+#: largest number of inferences of a round
 _MOST = 5_000
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is measured; see :func:`zcbench.supernets.latency`."""
+    """The amount of measurements; see :func:`zcbench.supernets.latency`."""
 
     batch: int
     threads: int
@@ -47,7 +47,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Round:
-    """Milliseconds of inferences one after another, and how much of the time was spent waiting."""
+    """Milliseconds of consecutive inferences, and the share of the time that was spent waiting."""
 
     times: np.ndarray[Any, np.dtype[np.float64]]
     waited: float
@@ -55,7 +55,7 @@ class Round:
 
 
 class Measuring:
-    """What a process does; see :class:`zcbench._workers.Work`."""
+    """The work of a process; see :class:`zcbench._workers.Work`."""
 
     def __init__(self, networks: Mapping[str, bytes], inputs: bytes, plan: Plan, imports: tuple[str, ...]) -> None:
         self.imports = imports
@@ -63,14 +63,14 @@ class Measuring:
         self._calls: dict[str, tuple[Callable[[], object], str, int]] = {}
 
     def prepare(self) -> None:
-        """One network at a time runs here, on so many threads; numbers near zero count as zero, as in deployment."""
+        """Set the number of threads for one network at a time, and treat denormal numbers as zero, as in deployment."""
         from zcbench._imports import import_file
 
         for path in self.imports:
             import_file(path)
         torch.set_num_threads(self._plan.threads)
         torch.set_flush_denormal(True)
-        gc.disable()  # cycles of some seconds stay
+        gc.disable()  # cycles of some seconds are not collected
 
     def results(self, key: str, parts: Sequence[str], begin: Begin = str) -> Iterator[tuple[str, Round | str]]:
         """Yield a round of a network, or why there is none."""
@@ -82,9 +82,9 @@ class Measuring:
             yield part, found if call.kind is None else f"the network fails: {call.said}"
 
     def lost(self, status: Status, reason: str, seconds: float) -> str:
-        """The process died, or was stopped."""
+        """Return why there is no result when the process died or was stopped."""
         if status is Status.TIMED_OUT:
-            return f"the network was not done within {self._plan.timeout:g} s: give a longer timeout."
+            return f"the network did not finish within {self._plan.timeout:g} s: give a longer timeout."
         return f"the network ended its process: {reason}"
 
     def _round(self, name: str) -> Round:
@@ -121,7 +121,7 @@ class Measuring:
 
 
 def warmed(run: Callable[[], object], seconds: float) -> int:
-    """Run until it is warm; the number of inferences that take so many seconds."""
+    """Run until the network is warm; return the number of inferences that take ``seconds``."""
     clock = time.perf_counter
     began, calls, fastest = clock(), 0, math.inf
     while calls < _WARM_CALLS or clock() - began < _WARM:
@@ -129,6 +129,6 @@ def warmed(run: Callable[[], object], seconds: float) -> int:
         run()
         fastest = min(fastest, clock() - before)
         calls += 1
-        if calls == 1 and fastest > _WARM:  # one of a slow network warms it
+        if calls == 1 and fastest > _WARM:  # one inference of a slow network is enough
             break
     return max(1, min(_MOST, round(seconds / fastest)))

@@ -1,7 +1,7 @@
-"""Batch-norm statistics of one network from data, without a trace of any other network.
+"""Batch-norm statistics of one network from data, independent of any other network.
 
-Statistics that were kept while all subnets trained are a mixture that fits none of them, which is why a subnet's
-accuracy collapses without this (J. Yu and T. Huang, "Universally Slimmable Networks", ICCV 2019, arXiv:1903.05134,
+Running statistics of a training of all subnets are a mixture that fits none of them, so that a subnet's accuracy
+collapses without calibration (J. Yu and T. Huang, "Universally Slimmable Networks", ICCV 2019, arXiv:1903.05134,
 section 3.3).
 """
 
@@ -21,13 +21,13 @@ from zcbench.types import Inputs
 
 
 def batch_norms(network: nn.Module) -> list[_BatchNorm]:
-    """Its batch norms that keep statistics."""
+    """Return the network's batch norms with running statistics."""
     return [one for one in network.modules() if isinstance(one, _BatchNorm) and one.track_running_stats]
 
 
 @contextmanager
 def kept_modes(network: nn.Module) -> Iterator[None]:
-    """A block after which every module of a network is in training or evaluation as it was."""
+    """Restore the training or evaluation mode of every module of a network after a block."""
     modes = [(one, one.training) for one in network.modules()]
     try:
         yield
@@ -37,9 +37,9 @@ def kept_modes(network: nn.Module) -> Iterator[None]:
 
 
 def calibrate(network: nn.Module, batches: Iterable[Inputs]) -> nn.Module:
-    """Give a network's batch norms the statistics of some inputs, each batch counting the same.
+    """Set the statistics of a network's batch norms to those of some inputs, with equal weight for each batch.
 
-    Weights, modes, momenta and gradients are left as they were. All but the batch norms compute as in evaluation.
+    Weights, modes, momenta and gradients are not changed. All modules except the batch norms compute as in evaluation.
 
     Args:
         network: stand-alone; it is changed.
@@ -50,7 +50,7 @@ def calibrate(network: nn.Module, batches: Iterable[Inputs]) -> nn.Module:
         The same network.
 
     Raises:
-        InvalidInputError: there is no batch, one is too small for statistics, or what comes of it is not finite.
+        InvalidInputError: there is no batch, one is too small for statistics, or the statistics are not finite.
     """
     norms = batch_norms(network)
     if not norms:
@@ -62,7 +62,7 @@ def calibrate(network: nn.Module, batches: Iterable[Inputs]) -> nn.Module:
             network.eval()
             for one in norms:
                 one.reset_running_stats()
-                one.momentum = None  # the mean over batches, and not one that forgets
+                one.momentum = None  # the mean over batches instead of a moving average
                 one.train()
             for batch in batches:
                 inputs = checked_inputs("inputs for calibration", batch)

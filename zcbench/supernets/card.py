@@ -1,4 +1,4 @@
-"""A card for each exported network: what it is, what it costs, how it was found, and digests to check files by."""
+"""A card for each exported network: description, costs, origin, and digests to verify files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from zcbench.supernets._latency import Latency
 from zcbench.supernets.weights import unpacked
 from zcbench.types import Batch, Inputs, Status
 
-#: of the card's form
+#: version of the card's form
 VERSION = 1
 _ADVICE = "give another folder."
 _FLOPS = "floating-point operations of one sample, two per multiply-add; convolutions and products of matrices"
@@ -42,25 +42,25 @@ def write_card(
     found: Mapping[str, Any] | None = None,
     notes: str = "",
 ) -> dict[str, Any]:
-    """Write ``name.json`` and ``name.md`` beside the files of an export, each in one step.
+    """Write ``name.json`` and ``name.md`` next to the files of an export, each in one step.
 
-    A card that is there is replaced: :func:`zcbench.supernets.export` refused the name, or was told to overwrite.
+    An existing card is replaced, because :func:`zcbench.supernets.export` checked the name or was asked to overwrite.
 
     Args:
-        exported: what was written.
+        exported: result of the export.
         network: the same network.
         example: its inputs.
-        accuracy: by what was measured, say "inherited" and "fine-tuned", before and after; fractions.
-        latency: of the network, or by what ran it; a sentence where it could not be measured.
-        found: how it was found, by what: searcher, evaluations, scorers, seed.
-        notes: a sentence of the owner's.
+        accuracy: accuracies by name, for example "inherited" and "fine-tuned"; fractions.
+        latency: latency of the network, or latencies by runtime; a sentence if it could not be measured.
+        found: how it was found, by name: searcher, evaluations, scorers, seed.
+        notes: a sentence of the owner.
 
     Returns:
-        The card, as it stands in the JSON file.
+        The card, as in the JSON file.
 
     Raises:
-        InvalidInputError: an accuracy is no fraction, the network has other weights than were exported, or
-            what was given cannot be written as JSON.
+        InvalidInputError: an accuracy is not a fraction, the network has other weights than were exported, or an
+            argument cannot be written as JSON.
         StoreError: there is no room or no permission.
     """
     for what, given in (("accuracy", accuracy), ("found", found)):
@@ -99,7 +99,7 @@ def _check_same(exported: Exported, network: nn.Module) -> None:
         whole = file is not None and hashlib.sha256(content).hexdigest() == file.sha256
         tensors = unpacked(content)[0] if whole else {}
     except (OSError, DataCorruptError):
-        return  # check_card tells what became of the file
+        return  # check_card reports the state of the file
     if not tensors:
         return
     state = network.state_dict()
@@ -110,17 +110,17 @@ def _check_same(exported: Exported, network: nn.Module) -> None:
 
 
 def check_card(path: str | os.PathLike[str]) -> list[str]:
-    """Compare the files beside a card with its digests.
+    """Compare the files next to a card with its digests.
 
     Args:
-        path: of the card's JSON file.
+        path: path of the card's JSON file.
 
     Returns:
-        A sentence for each file that is not what the card says; empty if all are.
+        A sentence for each file that differs from the card; empty if none does.
 
     Raises:
         DataMissingError: there is no such card.
-        DataCorruptError: it is none.
+        DataCorruptError: it is not a card.
     """
     place = Path(path)
     try:
@@ -129,11 +129,11 @@ def check_card(path: str | os.PathLike[str]) -> list[str]:
     except OSError as error:
         raise DataMissingError(f"{path} cannot be read: {error.strerror or error}.") from None
     except (ValueError, TypeError, KeyError, AttributeError):
-        raise DataCorruptError(f"{path} is no card of an exported network: give its .json file.") from None
+        raise DataCorruptError(f"{path} is not the card of an exported network: give its .json file.") from None
     problems = []
     for name, digest in files:
         if Path(name).name != name or name in ("", ".", ".."):
-            problems.append(f"{shown(name)} is no name of a file beside the card.")
+            problems.append(f"{shown(name)} is not the name of a file next to the card.")
             continue
         try:
             found = hashlib.sha256((place.parent / name).read_bytes()).hexdigest()
@@ -146,7 +146,7 @@ def check_card(path: str | os.PathLike[str]) -> list[str]:
 
 
 def _card(exported: Exported, network: nn.Module, example: Inputs) -> dict[str, Any]:
-    """What follows from network and files."""
+    """Return the entries that follow from network and files."""
     batch = Batch(example)
     scores = score(network, batch[:2].inputs, proxies=["flops"])
     flops = scores["flops"]
@@ -182,7 +182,7 @@ def _card(exported: Exported, network: nn.Module, example: Inputs) -> dict[str, 
 
 
 def as_markdown(card: Mapping[str, Any]) -> str:
-    """The card for readers."""
+    """Return the card as Markdown."""
     lines = [f"# {markdown(card['name'])}", ""]
     if "architecture" in card:
         lines += [f"{markdown_line(card['architecture'])} of the search space {markdown(card['space'])}.", ""]
@@ -208,7 +208,7 @@ def as_markdown(card: Mapping[str, Any]) -> str:
             "import zcbench",
             "from zcbench.supernets import load_weights",
             "",
-            # What ends the block would be part of an architecture's text: in Python it may be written otherwise.
+            # A backtick would end the block; it can only be part of an architecture's text, where Python allows \x60.
             str(card["build"]).replace("`", r"\x60"),
             f"load_weights(network, {card['files']['weights']['file']!r})".replace("`", r"\x60"),
             "```",

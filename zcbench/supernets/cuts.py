@@ -1,17 +1,17 @@
-"""How a smaller module takes its weights from a larger one: what each kind of layer shares.
+"""Cutting: how a smaller module takes its weights from a larger one, for each kind of layer.
 
-A subnet is a network of its own whose parameters are slices of the supernet's. So any module can be elastic, also one
-of a stranger's: it only has to be built in several sizes whose modules have the same names. The rule of a layer says
-which slice: the first channels of a convolution and the centre of its kernel (H. Cai et al., "Once-for-All", ICLR 2020,
-arXiv:1908.09791, section 3.3), the first features of a linear layer (M. Chen et al., "AutoFormer", ICCV 2021,
-arXiv:2107.00651, section 3.2), the first heads of an attention. Depth is shared by names: a network of two blocks has
-those of the first two.
+A subnet is a separate network whose parameters are slices of the supernet's. Therefore any module can be elastic,
+including user-defined ones: it only has to be built in several sizes whose modules have the same names. The rule of a
+layer determines the slice: the first channels of a convolution and the centre of its kernel (H. Cai et al.,
+"Once-for-All", ICLR 2020, arXiv:1908.09791, section 3.3), the first features of a linear layer (M. Chen et al.,
+"AutoFormer", ICCV 2021, arXiv:2107.00651, section 3.2), the first heads of an attention. Depth is shared by names: a
+network of two blocks has those of the first two.
 
-What has no rule of its own shares the first entries along each axis: linear layers, norms, embeddings, bare parameters.
-A linear layer whose features are heads side by side (queries, keys and values of most transformers) is cut rightly by
-that as long as the width of a head stays, and as many query heads share a key. Where that changes, and where one layer
-makes queries, keys and values, register a rule for the module that knows the heads, and write it with
-:func:`first_of_blocks`. Layers whose usual names tell of such parts are refused without one.
+Modules without a rule share the first entries along each axis: linear layers, norms, embeddings, parameters of modules.
+For a linear layer whose features are heads side by side (queries, keys and values of most transformers), this is
+correct if the width of a head and the number of query heads for each key do not change. If they change, or if one layer
+computes queries, keys and values, register a rule for the module that knows the heads, and write it with
+:func:`first_of_blocks`. Layers whose usual names identify such parts are refused without a rule.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from zcbench.errors import InvalidInputError
 from zcbench.spaces._elastic_transformer_network import Attention
 from zcbench.supernets._several_parts import refuse_groups, refuse_parts
 
-#: from a module and the smaller one of its place to slices of the larger one's parameters, by local name
+#: from a module and its smaller counterpart to slices of the larger one's parameters, by local name
 Cut = Callable[[Any, Any], Mapping[str, Tensor]]
 C = TypeVar("C", bound=Cut)
 
@@ -37,21 +37,21 @@ _CUTS: dict[type[nn.Module], Cut] = {}
 
 
 def register_cut(*kinds: type[nn.Module]) -> Callable[[C], C]:
-    """Register the rule by which a kind of module is cut; it holds for subclasses without a rule of their own.
+    """Register the rule by which a kind of module is cut; subclasses without their own rule use it, too.
 
     The rule is a function of the larger and the smaller module. It returns slices of the larger one's parameters (or
-    what is computed from them, with gradients) by local name: all parameters of the smaller one and of what lies within
-    it. The larger one's class decides which rule is taken.
+    tensors computed from them, with gradients) by local name, for all parameters of the smaller one and of its
+    submodules. The larger one's class determines which rule is used.
 
     Args:
-        kinds: classes of modules. A later rule takes the place of an earlier one.
+        kinds: classes of modules. A later rule replaces an earlier one.
 
     Raises:
-        InvalidInputError: one is no class of modules.
+        InvalidInputError: an argument is not a class of modules.
     """
     for kind in kinds:
         if not (isinstance(kind, type) and issubclass(kind, nn.Module)):
-            raise InvalidInputError(f"{kind!r} is no class of modules: register_cut(nn.Linear).")
+            raise InvalidInputError(f"{kind!r} is not a class of modules: write  register_cut(nn.Linear).")
 
     def register(cut: C) -> C:
         _CUTS.update(dict.fromkeys(kinds, cut))
@@ -61,19 +61,19 @@ def register_cut(*kinds: type[nn.Module]) -> Callable[[C], C]:
 
 
 def shared_weights(whole: nn.Module, part: nn.Module) -> dict[str, Tensor]:
-    """Slices of a supernet's parameters that are the parameters of a subnet.
+    """Return the slices of a supernet's parameters that are the parameters of a subnet.
 
     Args:
         whole: the largest network.
-        part: one of the same build whose modules have names of the whole's.
+        part: a network from the same build function, whose modules have names of the whole's.
 
     Returns:
-        By name of each parameter of ``part`` (a parameter with several names has several entries), what it has of the
-        whole's, in the part's shape.
+        By name of each parameter of ``part`` (a parameter with several names has several entries), its slice of the
+        whole's parameter, in the part's shape.
 
     Raises:
         InvalidInputError: the whole has no such module or parameter, or a smaller one; a module is parametrised or
-            lazy; one parameter of the part is two in the whole; a layer's name says that it holds several parts.
+            lazy; one parameter of the part is two in the whole; a layer's name says that it has several parts.
     """
     found: dict[str, Tensor] = {}
     for prefix, larger, smaller in _pairs(whole, part, ""):
@@ -88,7 +88,7 @@ def shared_weights(whole: nn.Module, part: nn.Module) -> dict[str, Tensor]:
         if name not in found or found[name].shape != value.shape:
             shape = f"one of {tuple(found[name].shape)}" if name in found else "none"
             raise InvalidInputError(
-                f"{name} of the subnet has the shape {tuple(value.shape)}, and the supernet has {shape} for it: "
+                f"{name} of the subnet has the shape {tuple(value.shape)}, but the supernet has {shape} for it: "
                 "register a rule for its module with register_cut."
             )
         if first.setdefault(value, name) != name:
@@ -97,12 +97,12 @@ def shared_weights(whole: nn.Module, part: nn.Module) -> dict[str, Tensor]:
 
 
 def _refuse(prefix: str, module: nn.Module) -> None:
-    """Modules whose parameters are no weights of theirs."""
+    """Refuse modules whose parameters are not their weights."""
     if is_parametrized(module):
         names = ", ".join(sorted(module.parametrizations))  # type: ignore[arg-type]
         raise InvalidInputError(
-            f"{prefix.rstrip('.') or 'the network'} is parametrised ({names}), and what is computed from slices is no "
-            "slice of what is computed: take torch.nn.utils.parametrize.remove_parametrizations first."
+            f"{prefix.rstrip('.') or 'the network'} is parametrised ({names}), and slices of its parameters do not "
+            "give slices of its weights: use torch.nn.utils.parametrize.remove_parametrizations first."
         )
     if any(isinstance(value, UninitializedParameter) for value in module._parameters.values()):
         raise InvalidInputError(
@@ -112,7 +112,7 @@ def _refuse(prefix: str, module: nn.Module) -> None:
 
 
 def _refuse_untied(whole: nn.Module, name: str, other: str) -> None:
-    """A parameter that the part has under two names has to be one in the whole."""
+    """Refuse a parameter with two names in the part that is two parameters in the whole."""
     if whole.get_parameter(name) is not whole.get_parameter(other):
         raise InvalidInputError(
             f"{name} and {other} are one parameter in the subnet and two in the supernet: tie them in all sizes."
@@ -129,13 +129,13 @@ def _rule_of(prefix: str, larger: nn.Module, smaller: nn.Module) -> Cut | None:
     if cut is not None and not related:
         raise InvalidInputError(
             f"{prefix.rstrip('.')} is a {type(larger).__name__} in the supernet and a {type(smaller).__name__} in the "
-            "subnet: modules of one name have to be of one kind in all sizes."
+            "subnet: modules with the same name must have the same kind in all sizes."
         )
     return cut
 
 
 def _pairs(whole: nn.Module, part: nn.Module, prefix: str) -> Iterator[tuple[str, nn.Module, nn.Module]]:
-    """Modules that have parameters of their own or a rule, with those of the same place; one used twice comes twice."""
+    """Yield modules with parameters or a rule, in pairs of the same name; a module used twice is yielded twice."""
     if (_rule(type(whole)) or _rule(type(part))) is not None and any(True for _ in part.parameters()):
         yield prefix, whole, part
         return
@@ -148,37 +148,37 @@ def _pairs(whole: nn.Module, part: nn.Module, prefix: str) -> Iterator[tuple[str
         other = whole._modules.get(name)
         if other is None:
             raise InvalidInputError(
-                f"the supernet has no module {prefix + name}, which the subnet has: build networks of all sizes with "
+                f"the supernet has no module {prefix + name}, but the subnet has: build networks of all sizes with "
                 "modules of the same names."
             )
         yield from _pairs(other, child, f"{prefix}{name}.")
 
 
 def corner(larger: Tensor, shape: torch.Size | tuple[int, ...], name: str = "the parameter") -> Tensor:
-    """The first entries along each axis.
+    """Return the first entries along each axis.
 
     Raises:
-        InvalidInputError: fewer axes, or a smaller one.
+        InvalidInputError: the tensor has fewer axes, or a smaller one.
     """
     if larger.ndim != len(shape) or any(a < b for a, b in zip(larger.shape, shape, strict=True)):
-        raise InvalidInputError(f"{name} has the shape {tuple(larger.shape)}, of which {tuple(shape)} is no part.")
+        raise InvalidInputError(f"{name} has the shape {tuple(larger.shape)}, which does not contain {tuple(shape)}.")
     return larger[tuple(slice(size) for size in shape)]
 
 
 def first_of_blocks(larger: Tensor, axis: int, had: tuple[int, ...], has: tuple[int, ...]) -> Tensor:
-    """The first entries of each of the first blocks along an axis: heads of an attention, gates, groups of channels.
+    """Return the first entries of each of the first blocks along an axis: heads, gates, groups of channels.
 
     Args:
-        larger: a parameter whose axis is made of equal blocks, one after another.
-        axis: from 0 on.
-        had: how many blocks there are and how long each is, ``(heads, width)``; blocks may be made of blocks.
-        has: how many are taken of each.
+        larger: a parameter whose axis consists of equal blocks, one after another.
+        axis: number of the axis, from 0 on.
+        had: number and length of blocks, ``(heads, width)``; blocks may consist of blocks.
+        has: number and length to keep.
 
     Returns:
-        The entries, the axis of the length that the product of ``has`` is.
+        The entries; the length of the axis is the product of ``has``.
 
     Raises:
-        InvalidInputError: the axis is not made of such blocks, or has fewer or shorter ones.
+        InvalidInputError: the axis does not consist of such blocks, or has fewer or shorter ones.
 
     Example:
         Two of four heads, and eight features of the sixteen of each: ``first_of_blocks(weight, 0, (4, 16), (2, 8))``.
@@ -187,9 +187,11 @@ def first_of_blocks(larger: Tensor, axis: int, had: tuple[int, ...], has: tuple[
     for size in had:
         total *= size
     if not 0 <= axis < larger.ndim or larger.shape[axis] != total or len(had) != len(has):
-        raise InvalidInputError(f"axis {axis} of the shape {tuple(larger.shape)} is not made of {_times(had)} entries.")
+        raise InvalidInputError(
+            f"axis {axis} of the shape {tuple(larger.shape)} does not consist of {_times(had)} entries."
+        )
     if any(a < b or b < 1 for a, b in zip(had, has, strict=True)):
-        raise InvalidInputError(f"{_times(has)} entries are no part of {_times(had)}.")
+        raise InvalidInputError(f"{_times(has)} entries are not part of {_times(had)}.")
     apart = larger.reshape(*larger.shape[:axis], *had, *larger.shape[axis + 1 :])
     for place, size in enumerate(has):
         apart = apart.narrow(axis + place, 0, size)
@@ -201,21 +203,21 @@ def _times(sizes: tuple[int, ...]) -> str:
 
 
 def _corners(larger: nn.Module, smaller: nn.Module) -> dict[str, Tensor]:
-    """The first entries of each parameter of the module itself: what has no rule."""
+    """Return the first entries of each parameter of a module without a rule."""
     found = {}
     for name, value in smaller._parameters.items():
         if value is not None:
             other = larger._parameters.get(name)
             if other is None:
                 raise InvalidInputError(
-                    f"a {type(smaller).__name__} of the subnet has a {name}, the supernet's has not."
+                    f"a {type(smaller).__name__} of the subnet has a {name}, but the supernet's does not."
                 )
             found[name] = corner(other, value.shape, name)
     return found
 
 
 def central(weight: Tensor, kernel: tuple[int, ...]) -> Tensor:
-    """The centre of kernels, which are the axes from the third on.
+    """Return the centre of kernels, which are the axes from the third on.
 
     Raises:
         InvalidInputError: one size is odd and the other even, or the kernels are smaller.
@@ -224,7 +226,7 @@ def central(weight: Tensor, kernel: tuple[int, ...]) -> Tensor:
         had = weight.shape[axis]
         if has > had or (had - has) % 2:
             raise InvalidInputError(
-                f"a kernel of {has} is not the centre of one of {had}: choose odd ones, or even ones."
+                f"a kernel of {has} is not the centre of one of {had}: choose only odd sizes, or only even sizes."
             )
         weight = weight.narrow(axis, (had - has) // 2, has)
     return weight
@@ -232,7 +234,7 @@ def central(weight: Tensor, kernel: tuple[int, ...]) -> Tensor:
 
 @register_cut(nn.Conv1d, nn.Conv2d, nn.Conv3d)
 def _convolution(larger: Any, smaller: Any) -> dict[str, Tensor]:
-    """First groups or, of as many, the first channels of each; the centre of the kernel."""
+    """Return the first groups or, for equal numbers of groups, the first channels of each; the centre of the kernel."""
     (groups, outputs, inputs), had = _groups(larger, smaller)
     weight = first_of_blocks(central(larger.weight, smaller.kernel_size), 0, had[:2], (groups, outputs))[:, :inputs]
     return {"weight": weight, **_bias(larger, smaller, had[:2], (groups, outputs))}
@@ -240,7 +242,7 @@ def _convolution(larger: Any, smaller: Any) -> dict[str, Tensor]:
 
 @register_cut(nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 def _transposed(larger: Any, smaller: Any) -> dict[str, Tensor]:
-    """The same, of weights whose first axis is that of the inputs."""
+    """Return the slices for a transposed convolution, whose first axis is that of the inputs."""
     (groups, outputs, inputs), had = _groups(larger, smaller)
     blocks = (had[0], had[2]), (groups, inputs)
     weight = first_of_blocks(central(larger.weight, smaller.kernel_size), 0, *blocks)[:, :outputs]
@@ -248,12 +250,14 @@ def _transposed(larger: Any, smaller: Any) -> dict[str, Tensor]:
 
 
 def _groups(larger: Any, smaller: Any) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
-    """Groups, and outputs and inputs of each, of the smaller and of the larger convolution."""
+    """Return groups, and outputs and inputs of each, of the smaller and of the larger convolution."""
     has, had = (
         (one.groups, one.out_channels // one.groups, one.in_channels // one.groups) for one in (smaller, larger)
     )
     if has[0] != had[0] and has[1:] != had[1:]:
-        raise InvalidInputError(f"{smaller} is no part of {larger}: of fewer groups each must be as large.")
+        raise InvalidInputError(
+            f"{smaller} is not part of {larger}: with fewer groups, each group must have the same size."
+        )
     if any(a < b for a, b in zip(had, has, strict=True)):
         raise InvalidInputError(f"{larger} has fewer channels than {smaller}.")
     return has, had
@@ -263,15 +267,15 @@ def _bias(larger: Any, smaller: Any, had: tuple[int, ...], has: tuple[int, ...])
     if smaller.bias is None:
         return {}
     if larger.bias is None:
-        raise InvalidInputError(f"{smaller} has a bias, and {larger} of the supernet has none.")
+        raise InvalidInputError(f"{smaller} has a bias, but {larger} of the supernet has none.")
     return {"bias": first_of_blocks(larger.bias, 0, had, has)}
 
 
 @register_cut(nn.MultiheadAttention)
 def _attention(larger: nn.MultiheadAttention, smaller: nn.MultiheadAttention) -> dict[str, Tensor]:
-    """First heads, first features of each head, first features of the input; queries, keys and values apart."""
+    """Return the first heads, features of each head and features of the input, for queries, keys and values."""
     if larger.in_proj_weight is None or smaller.in_proj_weight is None:
-        raise InvalidInputError("attention with kdim or vdim is not cut: register a rule with register_cut.")
+        raise InvalidInputError("attention with kdim or vdim cannot be cut: register a rule with register_cut.")
     had, has, embed = (larger.num_heads, larger.head_dim), (smaller.num_heads, smaller.head_dim), smaller.embed_dim
     sliced: dict[str, Callable[[Tensor], Tensor]] = {
         "in_proj_weight": lambda value: first_of_blocks(value, 0, (3, *had), (3, *has))[:, :embed],
@@ -287,17 +291,19 @@ def _attention(larger: nn.MultiheadAttention, smaller: nn.MultiheadAttention) ->
 
 @register_cut(nn.RNNBase)
 def _recurrent(larger: nn.RNNBase, smaller: nn.RNNBase) -> dict[str, Tensor]:
-    """First features within each gate, and of each direction that a layer reads."""
+    """Return the first features within each gate, and of each direction that a layer reads."""
     if smaller.mode != larger.mode or smaller.proj_size or larger.proj_size:
-        raise InvalidInputError("recurrent layers are cut to the same kind, without projections.")
+        raise InvalidInputError("recurrent layers can only be cut to the same kind, without projections.")
     if smaller.bidirectional != larger.bidirectional:
-        raise InvalidInputError("recurrent layers are cut to as many directions.")
+        raise InvalidInputError("recurrent layers can only be cut to the same number of directions.")
     gates = {"LSTM": 4, "GRU": 3}.get(smaller.mode, 1)
     had, has, ways = larger.hidden_size, smaller.hidden_size, 1 + smaller.bidirectional
     found = {}
     for name, value in smaller.named_parameters():
         if (other := larger._parameters.get(name)) is None:
-            raise InvalidInputError(f"a {type(smaller).__name__} of the subnet has a {name}, the supernet's has not.")
+            raise InvalidInputError(
+                f"a {type(smaller).__name__} of the subnet has a {name}, but the supernet's does not."
+            )
         rows = first_of_blocks(other, 0, (gates, had), (gates, has))
         if name.startswith("weight_ih_l") and not name.startswith("weight_ih_l0"):
             found[name] = first_of_blocks(rows, 1, (ways, had), (ways, has))
@@ -308,14 +314,16 @@ def _recurrent(larger: nn.RNNBase, smaller: nn.RNNBase) -> dict[str, Tensor]:
 
 @register_cut(RNNCellBase)
 def _cell(larger: RNNCellBase, smaller: RNNCellBase) -> dict[str, Tensor]:
-    """First features within each gate."""
+    """Return the first features within each gate."""
     if type(larger) is not type(smaller):
-        raise InvalidInputError("recurrent cells are cut to the same kind.")
+        raise InvalidInputError("recurrent cells can only be cut to the same kind.")
     gates = larger.weight_hh.shape[0] // larger.hidden_size
     found = {}
     for name, value in smaller.named_parameters():
         if (other := larger._parameters.get(name)) is None:
-            raise InvalidInputError(f"a {type(smaller).__name__} of the subnet has a {name}, the supernet's has not.")
+            raise InvalidInputError(
+                f"a {type(smaller).__name__} of the subnet has a {name}, but the supernet's does not."
+            )
         rows = first_of_blocks(other, 0, (gates, larger.hidden_size), (gates, smaller.hidden_size))
         found[name] = corner(rows, value.shape, name)
     return found
@@ -323,12 +331,12 @@ def _cell(larger: RNNCellBase, smaller: RNNCellBase) -> dict[str, Tensor]:
 
 @register_cut(Attention)
 def _grouped_attention(larger: Attention, smaller: Attention) -> dict[str, Tensor]:
-    """First groups, first query heads of each, first features of each head."""
+    """Return the first groups, first query heads of each, first features of each head."""
     had, has = ((one.groups, one.heads // one.groups, one.head_width) for one in (larger, smaller))
     inputs = smaller.query.in_features
     if any(a < b for a, b in zip(had, has, strict=True)) or inputs > larger.query.in_features:
         raise InvalidInputError(
-            f"{has[0]} groups of {has[1]} heads of {has[2]} are no part of {had[0]} of {had[1]} of {had[2]}."
+            f"{has[0]} groups of {has[1]} heads of {has[2]} are not part of {had[0]} of {had[1]} of {had[2]}."
         )
     out = first_of_blocks(larger.out.weight, 1, had, has)[:inputs]
     found = {"out.weight": out, "out.bias": larger.out.bias[:inputs]}

@@ -17,7 +17,7 @@ from zcbench.supernets.sharing import WeightSharing
 
 
 def digits_parts() -> dict[str, tuple[Tensor, Tensor]]:
-    """Images ``(n, 1, 8, 8)`` and classes ``(n,)``: "train" (500), "valid" (297) and "test" (1,000).
+    """Return images ``(n, 1, 8, 8)`` and classes ``(n,)``: "train" (500), "valid" (297) and "test" (1,000).
 
     Raises:
         MissingDependencyError: scikit-learn is not installed.
@@ -31,7 +31,7 @@ def digits_parts() -> dict[str, tuple[Tensor, Tensor]]:
 def shifted(inputs: Tensor, generator: torch.Generator) -> Tensor:
     """Move each image ``(n, channels, height, width)`` by at most one pixel, as an ``augment`` of trainings.
 
-    What comes in at the edge has the smallest number of all images, the background.
+    New pixels at the edge have the smallest number of all images, the background.
     """
     height, width = inputs.shape[-2:]
     padded = F.pad(inputs, (1, 1, 1, 1), value=float(inputs.min()))
@@ -41,24 +41,24 @@ def shifted(inputs: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def digits_supernet(seed: int = 0, space: str = "elastic-mobilenet") -> WeightSharing:
-    """An untrained supernet that is calibrated and judged on the digits.
+    """Make an untrained supernet that is calibrated and evaluated on the digits.
 
-    Batch norms are calibrated with the 500 training images, and ``evaluate`` judges subnets by the 297 validation
-    images. Global random numbers stay as they were.
+    Batch norms are calibrated with the 500 training images, and ``evaluate`` uses the 297 validation images. Global
+    random generators are not changed.
 
     Args:
-        seed: decides the weights.
+        seed: determines the weights.
         space: name of a search space with a largest and a smallest network, whose networks take the digits.
 
     Raises:
-        InvalidInputError: the seed is none, or the space has no largest network.
+        InvalidInputError: the seed is not valid, or the space has no largest network.
         UnknownNameError: there is no such space.
         MissingDependencyError: scikit-learn is not installed.
     """
     parts = digits_parts()
     found: Any = get_space(space)
     if not (hasattr(found, "largest") and hasattr(found, "smallest")):
-        raise InvalidInputError(f"the space {space} names no largest and no smallest network: choose an elastic one.")
+        raise InvalidInputError(f"the space {space} has no largest and smallest network: choose an elastic one.")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stable_seed("digits supernet", rules.seed("the seed", seed)) % 2**63)
         return WeightSharing(

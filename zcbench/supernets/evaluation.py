@@ -1,4 +1,4 @@
-"""How good subnets are on held-out data, each with batch-norm statistics of its own."""
+"""Evaluation of subnets on held-out data, each with its own batch-norm statistics."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from zcbench.supernets._samples import IGNORED, check_classes, checked_pair, fla
 from zcbench.supernets.calibration import kept_modes
 from zcbench.types import Architecture, Inputs, Supernet
 
-#: samples of one pass
+#: number of samples of one pass
 _AT_ONCE = 500
 
 
@@ -26,12 +26,12 @@ class SubnetEvaluation:
     """A function from an architecture to accuracy and negative log-likelihood of its subnet, for ``zcbench.search``.
 
     Args:
-        supernet: what keeps the protocol.
-        inputs: held out, a tensor ``(n, …)``, a tuple of positional or a mapping of keyword arguments.
+        supernet: an object with a space and ``subnet``.
+        inputs: held-out inputs: a tensor ``(n, …)``, a tuple of positional or a mapping of keyword arguments.
         targets: classes ``(n,)`` or ``(n, length)``.
 
     Raises:
-        InvalidInputError: inputs and targets do not go together.
+        InvalidInputError: inputs and targets do not fit together.
     """
 
     def __init__(self, supernet: Supernet, inputs: Inputs, targets: Tensor) -> None:
@@ -39,21 +39,22 @@ class SubnetEvaluation:
         self.inputs, self.targets = checked_pair("held-out data", inputs, targets)
 
     def __call__(self, architecture: Architecture) -> dict[str, float]:
-        """Accuracy (a fraction) and nll (nats a sample)."""
+        """Return accuracy (a fraction) and nll (nats per sample)."""
         return measured(self.supernet.subnet(architecture), self.inputs, self.targets)
 
 
 def measured(network: nn.Module, inputs: Inputs, targets: Tensor) -> dict[str, float]:
-    """Accuracy and mean negative log-likelihood of a network in evaluation mode; it is left as it was.
+    """Return accuracy and mean negative log-likelihood of a network in evaluation mode; the network is not changed.
 
     Args:
-        network: from inputs to logits ``(batch, classes)``, or ``(batch, length, classes)`` for a class at each place.
+        network: from inputs to logits ``(batch, classes)``, or ``(batch, length, classes)`` for a class at each
+            position.
         inputs: a tensor ``(n, …)``, a tuple of positional or a mapping of keyword arguments; on any device.
-        targets: classes ``(n,)`` or ``(n, length)``; where one is -100 nothing is counted.
+        targets: classes ``(n,)`` or ``(n, length)``; targets of -100 are ignored.
 
     Raises:
-        InvalidInputError: inputs, targets and outputs do not go together, or outputs are not finite, in which case
-            there is no accuracy.
+        InvalidInputError: inputs, targets and outputs do not fit together, or outputs are not finite, so that there is
+            no accuracy.
     """
     inputs, targets = checked_pair("held-out data", inputs, targets)
     like = next(network.parameters(), None)
@@ -66,8 +67,8 @@ def measured(network: nn.Module, inputs: Inputs, targets: Tensor) -> dict[str, f
     nll = float(F.cross_entropy(logits, targets, ignore_index=IGNORED))
     if math.isnan(nll) or bool(logits.isnan().any()):
         raise NotFiniteError(
-            "outputs of the network on held-out data are not finite, and it has no accuracy: look for nan among its "
-            "weights and the data."
+            "outputs of the network on held-out data are not finite, so that it has no accuracy: check its weights and "
+            "the data for nan."
         )
     hits = (logits.argmax(-1) == targets)[targets != IGNORED].double().mean()
     return {"accuracy": float(hits), "nll": nll}

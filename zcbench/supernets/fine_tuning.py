@@ -1,4 +1,4 @@
-"""Train a subnet that was cut out a little further, by itself."""
+"""Fine-tuning of an extracted subnet."""
 
 from __future__ import annotations
 
@@ -35,23 +35,23 @@ from zcbench.supernets.calibration import batch_norms, calibrate
 from zcbench.supernets.evaluation import NotFiniteError, measured
 from zcbench.types import Batch, Inputs, Supernet
 
-#: norm to which gradients are clipped
+#: largest norm of gradients
 _CLIP = 5.0
-#: samples of a batch of calibration, and how many batches unless others are given
+#: samples of a calibration batch, and default number of batches
 _SAMPLES, _BATCHES = 250, 8
 
 
 @dataclass(frozen=True)
 class FineTuned:
-    """A network after :func:`fine_tune`, and what became of it.
+    """The result of :func:`fine_tune`.
 
     Attributes:
-        network: the best one, in evaluation mode; a copy with weights of its own.
-        before: accuracy and nll of the network that was given, on ``valid``; empty without it.
+        network: the best network, in evaluation mode; a copy with separate weights.
+        before: accuracy and nll of the given network on ``valid``; empty without it.
         after: those of :attr:`network`.
-        step: number of steps after which it was the best; 0 if it is the one that was given.
-        skipped: steps whose loss or gradient was not finite; they changed nothing.
-        losses: of each step; nan where it was skipped.
+        step: number of steps after which it was the best; 0 for the given network.
+        skipped: number of steps whose loss or gradient was not finite; they changed nothing.
+        losses: loss of each step; nan if it was skipped.
     """
 
     network: nn.Module
@@ -81,36 +81,37 @@ def fine_tune(
     every: int | None = None,
     calibration: Sequence[Inputs] | None = None,
 ) -> FineTuned:
-    """Train a copy of a network; of all that it was on the way, the best on ``valid`` is returned.
+    """Train a copy of a network, and return the best on ``valid`` of its intermediate states.
 
-    SGD or AdamW as :class:`zcbench.supernets.Training` has them. Batch norms learn and keep statistics as in any
-    training. With ``valid`` the result is never worse there than the network that was given, which is returned where
-    nothing has a higher accuracy, or the same at a lower nll. The same arguments give the same network; global random
-    numbers stay as they were.
+    The optimizer is SGD or AdamW as in :class:`zcbench.supernets.Training`. Batch norms learn and update statistics as
+    in any training. With ``valid`` the result is never worse there than the given network, which is returned if no
+    state has a higher accuracy, or the same accuracy and a lower nll. The same arguments give the same network; global
+    random generators are not changed.
 
     Args:
-        network: from inputs to logits ``(batch, …, classes)``; it stays as it was, as does a supernet that it is of.
-        inputs: of the training set: a tensor ``(n, …)``, a tuple of positional or a mapping of keyword arguments.
-        targets: classes ``(n,)``, or ``(n, length)`` for a class at each place; -100 where there is none.
-        steps: how many.
+        network: from inputs to logits ``(batch, …, classes)``; neither it nor its supernet is changed.
+        inputs: inputs of the training set: a tensor ``(n, …)``, a tuple of positional or a mapping of keyword
+            arguments.
+        targets: classes ``(n,)``, or ``(n, length)`` for a class at each position; -100 for no class.
+        steps: number of steps.
         rate: highest learning rate.
         batch: samples of a step.
-        momentum: of SGD; the first beta of AdamW.
+        momentum: momentum of SGD; the first beta of AdamW.
         decay: weight decay of parameters with two axes or more.
-        teacher: gives logits for a step's inputs, of which the network learns the probabilities (G. Hinton et al.,
+        teacher: returns logits for a step's inputs, whose probabilities the network learns (G. Hinton et al.,
             "Distilling the Knowledge in a Neural Network", 2015, arXiv:1503.02531, section 2, at temperature 1).
-        share: of the teacher in the loss; the targets have the rest.
+        share: share of the teacher in the loss; the targets have the rest.
         augment: changes the inputs of a step, with the step's random numbers.
         optimizer: "sgd", or "adamw", whose rates are smaller.
-        seed: decides batches, augmentation and dropout.
-        valid: inputs and targets by which the best is chosen; not those on which it is reported. Without them the
-            network after the last step is returned, unless its weights are not finite.
-        every: steps between two looks at ``valid``; by default a tenth of them.
-        calibration: batches of inputs, as of :func:`zcbench.supernets.calibrate`; by default up to 2,000 training
-            inputs as they are. With none, ``()``, batch norms keep the statistics of the training.
+        seed: determines batches, augmentation and dropout.
+        valid: inputs and targets for choosing the best state; do not report results on them. Without them the network
+            after the last step is returned, unless its weights are not finite.
+        every: steps between two evaluations on ``valid``; by default a tenth of the steps.
+        calibration: batches of inputs, as for :func:`zcbench.supernets.calibrate`; by default up to 2,000 training
+            inputs without augmentation. With none, ``()``, batch norms keep the statistics of the training.
 
     Raises:
-        InvalidInputError: inputs and targets do not go together, a number is out of range, or nothing can be trained.
+        InvalidInputError: inputs and targets do not fit together, a number is out of range, or nothing can be trained.
     """
     inputs, targets = _check(network, inputs, targets, batch)
     if valid is not None:
@@ -136,13 +137,13 @@ def fine_tune(
         with torch.enable_grad(), torch.random.fork_rng(devices=[like.device] if like.is_cuda else []):
             torch.manual_seed(int(rng.integers(2**62)))  # dropout
             state.step(descent, part, classes)
-        if ((done + 1) % every == 0 or done + 1 == steps) and state.skipped <= done:  # it has learned
+        if ((done + 1) % every == 0 or done + 1 == steps) and state.skipped <= done:  # at least one step was taken
             best.look(state.network, done + 1)
     return FineTuned(best.network, best.before, best.values, best.step, state.skipped, state.losses)
 
 
 class _State:
-    """What is trained."""
+    """The state of the training."""
 
     def __init__(self, network: nn.Module, teacher: Callable[..., Any] | None, share: float) -> None:
         self.network, self.teacher = network, teacher
@@ -151,7 +152,7 @@ class _State:
         self.losses: list[float] = []
 
     def step(self, optimizer: torch.optim.Optimizer, inputs: Inputs, targets: Tensor) -> None:
-        """One step, or none where a number is not finite."""
+        """Take one step, or none if a number is not finite."""
         self.network.train()
         buffers = [(one, one.clone()) for one in self.network.buffers()]
         loss = self._loss(inputs, targets)
@@ -162,7 +163,7 @@ class _State:
             finite = bool(torch.isfinite(norm))
         if finite:
             optimizer.step()
-        else:  # statistics have seen the batch, too
+        else:  # the batch has changed statistics, too
             self.skipped += 1
             with torch.no_grad():
                 for one, before in buffers:
@@ -181,8 +182,8 @@ class _State:
                 taught = logits_of(self.teacher(*positional, **named)).flatten(0, -2)
             if taught.shape != logits.shape:
                 raise InvalidInputError(
-                    f"the teacher gives {tuple(taught.shape)} and the network {tuple(logits.shape)}: give a teacher of "
-                    "the same classes."
+                    f"the teacher returns {tuple(taught.shape)} and the network {tuple(logits.shape)}: give a teacher "
+                    "with the same classes."
                 )
             counted = targets != IGNORED
             loss = loss + self.share * F.cross_entropy(logits[counted], taught[counted].softmax(-1))
@@ -204,7 +205,7 @@ class _Best:
         if self.calibration:
             try:
                 calibrate(copied, self.calibration)
-            except InvalidInputError:  # statistics that are not finite
+            except InvalidInputError:  # the statistics are not finite
                 return
         values = self.values
         if self.valid is not None:
@@ -215,7 +216,7 @@ class _Best:
 
 
 def _batches(inputs: Inputs, like: Tensor) -> list[Inputs]:
-    """Training inputs to calibrate with, but samples that are not finite, and a last one alone without statistics."""
+    """Return training inputs for calibration, without samples that are not finite and without a batch of one sample."""
     finite = torch.ones(count(inputs), dtype=torch.bool)
     for one in Batch(inputs).tensors():
         if one.ndim and one.is_floating_point():
@@ -233,13 +234,13 @@ def _checked(calibration: Sequence[Inputs], like: Tensor) -> list[Inputs]:
 
 
 def _rank(values: dict[str, float]) -> tuple[bool, float, float]:
-    """Higher is better; a network whose nll is not finite is below all others."""
+    """Return a sort key, higher is better; a network whose nll is not finite ranks below all others."""
     finite = math.isfinite(values["nll"])
     return finite, values["accuracy"] if finite else 0.0, -values["nll"] if finite else 0.0
 
 
 def _measured(network: nn.Module, valid: tuple[Inputs, Tensor]) -> dict[str, float]:
-    """Accuracy and nll, which are nan where outputs are not finite."""
+    """Return accuracy and nll, which are nan if outputs are not finite."""
     try:
         return measured(network, *valid)
     except NotFiniteError:
@@ -247,7 +248,7 @@ def _measured(network: nn.Module, valid: tuple[Inputs, Tensor]) -> dict[str, flo
 
 
 def _taught(teacher: Any) -> Callable[..., Any] | None:
-    """The teacher as a function; of a network a copy in evaluation mode, so that it stays as it was."""
+    """Return the teacher as a function; a network is copied in evaluation mode, so that it is not changed."""
     if teacher is None:
         return None
     if isinstance(teacher, Supernet):

@@ -1,9 +1,10 @@
-"""The once-for-all MobileNetV3 with weights of its authors, which a user brings.
+"""The once-for-all MobileNetV3 with its authors' weights, which the user provides.
 
 Source: H. Cai, C. Gan, T. Wang, Z. Zhang, S. Han, "Once-for-All: Train One Network and Specialize it for Efficient
 Deployment", ICLR 2020, arXiv:1908.09791, section 3.3. A subnet takes the first channels of each expansion (training has
-sorted them by importance). Its kernel of 5 x 5 is a linear map of the centre of the 7 x 7, and that of 3 x 3 of the
-centre of the 5 x 5; the maps (``7to5_matrix``, ``5to3_matrix``) are parameters, one for all channels of a layer.
+sorted them by importance). Its 5 x 5 kernel is a linear map of the centre of the 7 x 7 kernel, and its 3 x 3 kernel one
+of the centre of the 5 x 5 kernel. The maps (``7to5_matrix``, ``5to3_matrix``) are parameters, one for all channels of a
+layer.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from zcbench.spaces.ofa import DEPTHS, KERNELS, STAGES, OFAMobileNetV3Space
 from zcbench.supernets.cuts import central, register_cut
 from zcbench.supernets.sharing import WeightSharing
 
-#: official parts of a block, and ours
+#: the authors' names of parts of a block, and ours
 _IN_BLOCK = {
     "inverted_bottleneck.conv": "conv.expand",
     "inverted_bottleneck.bn": "conv.expand_norm",
@@ -37,7 +38,7 @@ _IN_BLOCK = {
     "point_linear.conv": "conv.project",
     "point_linear.bn": "conv.project_norm",
 }
-#: the other official parts, and ours
+#: the authors' names of the other parts, and ours
 _OUTSIDE = {
     "first_conv.conv": "body.stem",
     "first_conv.bn": "body.stem_norm",
@@ -55,7 +56,7 @@ class ElasticKernel(nn.Conv2d):
     """A depthwise convolution from whose kernels smaller ones are computed.
 
     Args:
-        layer: a depthwise convolution with the largest kernel, without bias; its weight is taken.
+        layer: a depthwise convolution with the largest kernel, without bias; its weight is used.
     """
 
     def __init__(self, layer: nn.Conv2d) -> None:
@@ -76,9 +77,9 @@ class ElasticKernel(nn.Conv2d):
 
 @register_cut(ElasticKernel)
 def _kernel(larger: ElasticKernel, smaller: nn.Conv2d) -> dict[str, Tensor]:
-    """First channels; from each kernel to the next smaller one, its centre times a matrix."""
+    """Return the first channels; each smaller kernel is the centre of the next larger one times a matrix."""
     if smaller.groups != smaller.in_channels or smaller.out_channels > larger.out_channels:
-        raise InvalidInputError(f"{smaller} is no part of {larger}.")
+        raise InvalidInputError(f"{smaller} is not part of {larger}.")
     weight, found = larger.weight[: smaller.out_channels], {}
     for had, has in _STEPS:
         matrix = larger.get_parameter(f"{had}to{has}_matrix")
@@ -91,20 +92,20 @@ def _kernel(larger: ElasticKernel, smaller: nn.Conv2d) -> dict[str, Tensor]:
 
 
 class OFASupernet(WeightSharing):
-    """The once-for-all MobileNetV3 of a state dictionary: subnets of ``ofa-mbv3`` with its weights.
+    """The once-for-all MobileNetV3 from a state dictionary: subnets of ``ofa-mbv3`` with its weights.
 
-    Statistics of batch norms are calibrated for each subnet, as the authors do; those of the file are of no subnet in
-    particular.
+    Statistics of batch norms are calibrated for each subnet, as in the authors' code; the file's statistics do not
+    belong to a particular subnet.
 
     Args:
         weights: a file of the authors (``ofa_mbv3_d234_e346_k357_w1.0``, by ``torch.save`` or as safetensors), or a
             state dictionary with their names.
-        space: "ofa-mbv3" or "ofa-mbv3-w1.2", as the weights are.
+        space: "ofa-mbv3" or "ofa-mbv3-w1.2", according to the weights.
         calibration: batches of training images ``(batch, 3, height, width)``.
         held_out: images and classes for :meth:`evaluate`.
 
     Raises:
-        InvalidInputError: the file cannot be read without running code, or is of another network.
+        InvalidInputError: the file cannot be read without running code, or belongs to another network.
     """
 
     def __init__(
@@ -117,7 +118,7 @@ class OFASupernet(WeightSharing):
     ) -> None:
         found = get_space(space)
         if not isinstance(found, OFAMobileNetV3Space):
-            raise InvalidInputError(f"{space} is no space of once-for-all: give 'ofa-mbv3' or 'ofa-mbv3-w1.2'.")
+            raise InvalidInputError(f"{space} is not a space of once-for-all: give 'ofa-mbv3' or 'ofa-mbv3-w1.2'.")
         where = "the state dictionary" if isinstance(weights, Mapping) else str(weights)
         ours = _ours(_tensors(weights, where), where)
         classes = ours.get("classifier.weight", torch.empty(1, 0)).shape[0]
@@ -132,7 +133,7 @@ class OFASupernet(WeightSharing):
         _load(self.whole, ours, where, space)
 
     def _whole(self) -> nn.Module:
-        """The largest network, with matrices between its kernels."""
+        """Return the largest network, with matrices between its kernels."""
         network = self.build(self.largest)
         for block in network.body:  # type: ignore[union-attr]
             layers = getattr(block, "conv", None)
@@ -142,20 +143,20 @@ class OFASupernet(WeightSharing):
 
 
 def _tensors(weights: Any, where: str) -> Mapping[str, Tensor]:
-    """A state dictionary of a file or an object."""
+    """Return the state dictionary of a file or an object."""
     found = weights if isinstance(weights, Mapping) else _read(Path(rules.path("the weights", weights)))
     if isinstance(found, Mapping) and isinstance(found.get("state_dict"), Mapping):
         found = found["state_dict"]
     if not isinstance(found, Mapping) or not found or not all(isinstance(name, str) for name in found):
-        raise InvalidInputError(f"{where} is no state dictionary: a mapping from names to tensors.")
+        raise InvalidInputError(f"{where} is not a state dictionary: it must map names to tensors.")
     odd = next((name for name, value in found.items() if not isinstance(value, Tensor)), None)
     if odd is not None:
-        raise InvalidInputError(f"{where} is no state dictionary: {odd[:100]!r} is no tensor.")
+        raise InvalidInputError(f"{where} is not a state dictionary: {odd[:100]!r} is not a tensor.")
     return found
 
 
 def _read(path: Path) -> Any:
-    """What a file holds, read without running code."""
+    """Read a file without running code."""
     try:
         with path.open("rb") as file:
             start = file.read(9)
@@ -166,18 +167,18 @@ def _read(path: Path) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise InvalidInputError(
-            f"{path} holds more than tensors, which is not read because it could run code ({first_line(error)[:120]}): "
-            "save its state dictionary alone."
+            f"{path} contains more than tensors, which is not read because it could run code "
+            f"({first_line(error)[:120]}): save only its state dictionary."
         ) from None
     except Exception as error:  # a damaged file makes torch raise anything
         raise InvalidInputError(f"{path} cannot be read as weights ({first_line(error)[:200]}).") from None
 
 
 def _ours(official: Mapping[str, Tensor], where: str) -> dict[str, Tensor]:
-    """The tensors by our names.
+    """Return the tensors by our names.
 
-    Names of several versions of the authors' code are read: with and without the doubled ``bn.bn``, ``conv.conv`` and
-    ``linear.linear`` of elastic layers.
+    Names of several versions of the authors' code are supported: with and without the doubled ``bn.bn``, ``conv.conv``
+    and ``linear.linear`` of elastic layers.
     """
     found: dict[str, Tensor] = {}
     for name, value in official.items():
@@ -206,7 +207,7 @@ def _our_name(name: str) -> str | None:
 
 
 def _their_name(ours: str) -> str:
-    """The authors' name of a tensor of ours."""
+    """Return the authors' name of one of our tensors."""
     part, _, last = ours.rpartition(".")
     inside, blocks = _IN_BLOCK.items(), range(1, 1 + STAGES * max(DEPTHS))
     names = {theirs: mine for mine, theirs in _OUTSIDE.items()}
@@ -222,7 +223,7 @@ def _load(network: nn.Module, ours: Mapping[str, Tensor], where: str, space: str
         if missing := [name for name in these if name not in those]:
             more = f" and {len(missing) - 1:,} more" if missing[1:] else ""
             raise InvalidInputError(
-                f"{where} is of another network: it {said} {_their_name(missing[0])}{more}, and {space} "
+                f"{where} is of another network: it {said} {_their_name(missing[0])}{more}, but {space} "
                 f"{'has' if said == 'has no' else 'has not'}."
             )
     for name, value in mine.items():
@@ -232,5 +233,5 @@ def _load(network: nn.Module, ours: Mapping[str, Tensor], where: str, space: str
                 f"{tuple(given[name].shape)} and not {tuple(value.shape)}."
             )
         if not (given[name].is_floating_point() and bool(given[name].isfinite().all())):
-            raise InvalidInputError(f"{where} is damaged: {_their_name(name)} holds what are no finite numbers.")
+            raise InvalidInputError(f"{where} is damaged: {_their_name(name)} has values that are not finite numbers.")
     network.load_state_dict(given, strict=False)

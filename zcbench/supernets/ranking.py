@@ -1,7 +1,7 @@
-"""The ranking report: who ranks a supernet's subnets best, and what does it cost?
+"""The ranking report: which scorer ranks a supernet's subnets best, and at what cost?
 
-Subnets whose results by themselves are known are ranked by inherited losses of several training rules, by proxies on
-fresh and on inherited weights, and by predictors that learn from a few inherited losses.
+Subnets with known stand-alone results are ranked by inherited losses of several training rules, by proxies on new and
+on inherited weights, and by predictors that are fitted to a few inherited losses.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ from zcbench.supernets.digits import digits_parts, digits_supernet, shifted
 from zcbench.supernets.sharing import WeightSharing
 from zcbench.types import Inputs, Supernet
 
-#: training rules that are compared unless others are named
+#: default training rules
 RULES = ("single_path:subnets=4", "sandwich", "delayed", "progressive:subnets=4")
 #: predictors that are fast with a few dozen networks
 PREDICTORS = ("gp", "bayesian_ridge", "random_forest", "lightgbm")
-#: of what a folder holds; raised whenever a run could not go on from it
+#: version of a folder's content; raised whenever a run could not resume from it
 _VERSION = 1
 Makes = Callable[[int], WeightSharing]
 
@@ -85,62 +85,63 @@ def rank_subnets(
     progress: Progress | None = None,
     device: str | None = None,
 ) -> SubnetRanking:
-    """Rank subnets by everything that can, and compare with trainings of their own.
+    """Rank subnets by all kinds of scorers, and compare the rankings with stand-alone trainings.
 
-    The same call goes on where it was stopped, and gives the same numbers, besides times. More rules, seeds, subnets,
-    proxies, predictors or draws in the same folder add what they need, and nothing is measured twice.
+    The same call resumes an interrupted run, and gives the same numbers, except for times. More rules, seeds, subnets,
+    proxies, predictors or draws in the same folder add their measurements, and nothing is measured twice.
 
-    Each rule gets as many subnet-steps as the others. The weights of the supernets of seed ``s``, and its batches,
-    follow from ``s`` alone. Scores of inherited weights are those of the scorer ``inherited(proxy)``.
+    Each rule gets the same number of subnet-steps. The weights of the supernets of seed ``s``, and its batches, depend
+    only on ``s``. Scores with inherited weights are those of the scorer ``inherited(proxy)``.
 
     Args:
-        folder: checkpoints and everything that was measured; it is made.
-        supernet: a function from a seed to an untrained supernet, which the rules train; or supernets that are trained,
-            one for each seed, or a single one.
-        truth: what each subnet gives where it is trained by itself: a benchmark of the supernet's space or its name, or
-            a mapping from architectures, or their strings, to values by seed.
-        train: inputs (a tensor, or a tuple or mapping of such) and classes of the training set. Proxies see the first
-            ``images`` of them.
-        valid: the same held out, for inherited losses and accuracies.
-        training_rules: names, with settings; of no use where supernets are trained.
-        subnet_steps: of each training; a subnet that learns from a batch counts one.
-        seeds: how many supernets of each rule.
-        subnets: how many, drawn at random from a benchmark and the first of a mapping; None for all.
-        proxies: names and patterns, "all" or "standard"; params and flops are always there.
-        few: proxies among these, too slow for all subnets, that are measured on some of them.
-        few_subnets: how many.
+        folder: folder for checkpoints and all measurements; it is created.
+        supernet: a function from a seed to an untrained supernet, which the rules train; or trained supernets, one for
+            each seed, or a single one.
+        truth: stand-alone results of each subnet: a benchmark of the supernet's space or its name, or a mapping from
+            architectures, or their strings, to values by seed.
+        train: inputs (a tensor, or a tuple or mapping of tensors) and classes of the training set. Proxies use the
+            first ``images`` of them.
+        valid: held-out inputs and classes, for inherited losses and accuracies.
+        training_rules: names, with settings; not used with trained supernets.
+        subnet_steps: budget of each training, in which each subnet that learns from a batch counts as one.
+        seeds: number of supernets of each rule.
+        subnets: number of subnets, drawn at random from a benchmark, or the first of a mapping; None for all.
+        proxies: names and patterns, "all" or "standard"; params and flops are always included.
+        few: proxies among these that are too slow for all subnets, and are measured on some of them.
+        few_subnets: number of subnets for these.
         predictors: names and patterns; none with ``()``.
-        sizes: subnets that predictors learn from; those that leave fewer than ten to be judged by are left out.
-        draws: of these subnets.
+        sizes: numbers of subnets to which predictors are fitted; sizes that leave fewer than ten others are skipped.
+        draws: number of draws of these subnets.
         weights: rules whose supernets proxies and predictors use; default the first.
-        weight_seeds: how many supernets of each, and draws of fresh weights.
-        target: column of the benchmark; default its own choice. For a mapping, what its values are called.
+        weight_seeds: number of supernets of each, and of draws of new weights.
+        target: column of the benchmark; default its own choice. For a mapping, the name of its values.
         higher_is_better: direction of a mapping's values.
-        train_seconds: of one training of one subnet by itself; default what the benchmark tells.
-        supernet_seconds: what the training of one of the given supernets took.
+        train_seconds: seconds of one stand-alone training of one subnet; default the benchmark's.
+        supernet_seconds: seconds of the training of one of the given supernets.
         augment: changes the inputs of a training's step.
-        optimizer: of trainings, "sgd" or "adamw".
+        optimizer: optimizer of trainings, "sgd" or "adamw".
         rate: highest learning rate.
         batch: samples of a step.
-        images: training samples that proxies see.
-        seed: of the first supernet; the others have the seeds that follow.
-        quick: is noted in the report.
-        progress: is called with a step's name, how much of it is done, how much there is, and of what.
-        device: where supernets that ``supernet`` makes are trained, and proxies computed; see :mod:`zcbench.devices`.
+        images: number of training samples for proxies.
+        seed: seed of the first supernet; the others have the following seeds.
+        quick: whether the report says that this is a quick form.
+        progress: called with a step's name, the number of items done, their total, and their kind.
+        device: device on which supernets made by ``supernet`` are trained, and proxies computed; see
+            :mod:`zcbench.devices`.
 
     Returns:
         A row for each scorer: tau and rho with intervals, tau in the better half, the difference to the number of
         parameters, seconds, and how many subnets had no score and why.
 
     Raises:
-        InvalidInputError: an argument is out of range, fewer than four subnets have results, an architecture is there
-            twice, or the folder holds a run with other settings.
-        InvalidArchitectureError: an architecture is none of the supernet's space.
+        InvalidInputError: an argument is out of range, fewer than four subnets have results, an architecture is given
+            twice, or the folder contains a run with other settings.
+        InvalidArchitectureError: an architecture does not belong to the supernet's space.
         UnknownNameError: there is no such training rule, proxy, predictor or column.
-        StoreError: the folder cannot be written, or another process works in it.
+        StoreError: the folder cannot be written, or another process is using it.
         DataCorruptError: a file in it is damaged.
     """
-    del device  # the decorator has it
+    del device  # the decorator uses it
     given = _given(supernet, supernet_seconds, seed)
     make: Any = None if given is not None else supernet
     first: Any = given.supernets[0] if given is not None else make(rules.seed("the seed", seed))
@@ -188,16 +189,16 @@ def rank_subnets(
 def digits_ranking(
     folder: str | os.PathLike[str], space: str = "elastic-mobilenet", *, quick: bool = False, **settings: Any
 ) -> SubnetRanking:
-    """:func:`rank_subnets` for an embedded benchmark of an elastic space, on the digits.
+    """Call :func:`rank_subnets` for an embedded benchmark of an elastic space, on the digits.
 
     Args:
-        folder: see there.
+        folder: see :func:`rank_subnets`.
         space: name of a benchmark whose space has ``largest`` and ``smallest``, trained on the digits.
         quick: much less of everything, to see that it works.
-        **settings: see there; by default 150 subnets, and AdamW at .02 for transformers.
+        **settings: see :func:`rank_subnets`; by default 150 subnets, and AdamW at .02 for transformers.
 
     Raises:
-        InvalidInputError: the space is not elastic; see also there.
+        InvalidInputError: the space is not elastic; see also :func:`rank_subnets`.
         UnknownNameError: there is no such benchmark.
         MissingDependencyError: scikit-learn is not installed.
     """
@@ -205,7 +206,7 @@ def digits_ranking(
     digits_supernet(0, space)  # refuses a space that is not elastic
     usual: dict[str, Any] = {"subnets": 150}
     if "transformer" in table.space.domains:
-        usual |= {"optimizer": "adamw", "rate": 0.02}  # by inherited losses of seed 1000, of .004, .01 and .02
+        usual |= {"optimizer": "adamw", "rate": 0.02}  # chosen by inherited losses of seed 1000, from .004, .01 and .02
     if rules.flag("quick", quick):
         usual |= {
             "subnets": 24, "subnet_steps": 40, "seeds": 2, "proxies": ("naswot", "logsynflow", "grad_norm"),
@@ -225,7 +226,7 @@ def digits_ranking(
 
 
 class _DigitsSupernets:
-    """From a seed to an untrained supernet."""
+    """A function from a seed to an untrained supernet."""
 
     def __init__(self, space: str) -> None:
         self.space = space
@@ -235,7 +236,7 @@ class _DigitsSupernets:
 
 
 def _given(supernet: Any, seconds: float | None, seed: int) -> Given | None:
-    """Supernets that are trained; None for a function that makes them."""
+    """Return trained supernets; None for a function that makes them."""
     if isinstance(supernet, Supernet):
         supernet = [supernet]
     if isinstance(supernet, Sequence) and not isinstance(supernet, str):
@@ -244,10 +245,10 @@ def _given(supernet: Any, seconds: float | None, seed: int) -> Given | None:
             raise InvalidInputError("supernets are objects with a space and subnet(architecture): give one or more.")
         if len({one.space.name for one in supernets}) > 1:
             raise InvalidInputError(
-                "the supernets are of different spaces: give those of one, trained with other seeds."
+                "the supernets are of different spaces: give those of one space, trained with different seeds."
             )
         if seed:
-            raise InvalidInputError(f"seed={seed}: supernets that are trained have no other seeds: leave it out.")
+            raise InvalidInputError(f"seed={seed}: trained supernets have no other seeds: remove this argument.")
         return Given(supernets, math.nan if seconds is None else rules.number("supernet seconds", seconds, 0))
     if not callable(supernet):
         raise InvalidInputError(
@@ -258,13 +259,13 @@ def _given(supernet: Any, seconds: float | None, seed: int) -> Given | None:
 
 
 def _proxies(given: str | Iterable[str]) -> tuple[str, ...]:
-    """Labels, with the baselines first."""
+    """Return labels, with the baselines first."""
     named = [info.label for info in resolve(given)] if rules.all_text("proxies", given) else []
     return tuple(dict.fromkeys([*BASELINES, *named]))
 
 
 def _chosen(labels: Sequence[str], weights: Sequence[str]) -> tuple[str, ...]:
-    """The rules whose supernets proxies and predictors use."""
+    """Return the rules whose supernets proxies and predictors use."""
     chosen = resolve_training_rules(weights) if weights else labels[:1]
     for one in chosen:
         if one not in labels:
@@ -273,14 +274,14 @@ def _chosen(labels: Sequence[str], weights: Sequence[str]) -> tuple[str, ...]:
 
 
 def _pair(what: str, pair: Any) -> tuple[Inputs, Tensor]:
-    """Inputs and targets that go together."""
+    """Check that inputs and targets fit together."""
     if not (isinstance(pair, tuple | list) and len(pair) == 2):
         raise InvalidInputError(f"the {what} are {rules.shown(pair)}: give inputs and targets, (inputs, targets).")
     return checked_pair(what, *pair)
 
 
 def _plan(task: Task, first: Any, make: Any) -> dict[str, Any]:
-    """What must be equal for a folder to go on."""
+    """Return the settings that must be equal to resume from a folder."""
     augment = task.augment
     return {
         "version": _VERSION,
@@ -296,7 +297,7 @@ def _plan(task: Task, first: Any, make: Any) -> dict[str, Any]:
 
 
 def _described(supernet: Any, make: Any) -> str:
-    """What tells a user's supernet from another: shapes of its weights, and code."""
+    """Return a text that identifies a user's supernet: a digest of the shapes of its weights and of code."""
     shapes = []
     if isinstance(supernet, nn.Module):
         shapes = [(name, tuple(value.shape)) for name, value in supernet.named_parameters()]

@@ -1,4 +1,4 @@
-"""A supernet of any network that can be built in several sizes: weights of the largest one, sliced for the others."""
+"""A supernet of any network that can be built in several sizes: the others use slices of the largest one's weights."""
 
 from __future__ import annotations
 
@@ -22,39 +22,39 @@ from zcbench.supernets.cuts import shared_weights
 from zcbench.supernets.evaluation import measured
 from zcbench.types import Architecture, Batch, Inputs, SearchSpace
 
-#: structures of subnets that are kept
+#: number of cached structures of subnets
 _KEPT = 256
-#: one thread at a time builds networks: random numbers of the process are others meanwhile
+#: only one thread at a time builds networks, because building changes the process's random generator
 _ALONE = threading.RLock()
 
 
 class WeightSharing(nn.Module):
-    """A supernet: the parameters of the largest network, and networks of all sizes that take slices of them.
+    """A supernet: the parameters of the largest network, and networks of all sizes that use slices of them.
 
-    In training it computes as the active subnet, with gradients of the shared weights. In evaluation too, and batch
-    norms then have the statistics that :meth:`subnet` would give the same subnet: no subnet's evaluation depends on
-    what was active before, and in float32 on a CPU both give the same bits.
+    In training it computes as the active subnet, with gradients of the shared weights. In evaluation, too, and batch
+    norms then have the statistics that :meth:`subnet` gives the same subnet: a subnet's evaluation does not depend on
+    which subnet was active before, and in float32 on a CPU both give the same bits.
 
-    Buffers other than statistics of batch norms are the whole's where they have its shape (means of pixels, masks), and
-    the subnet's own where they depend on its size (sines of positions).
+    Buffers other than statistics of batch norms are those of the whole network if they have the same shape (means of
+    pixels, masks), and the subnet's own if they depend on its size (positional encodings).
 
     Args:
         space: the architectures.
-        build: from an architecture to a new network; those of all sizes have modules of the same names. By default the
-            space's own.
+        build: from an architecture to a new network; networks of all sizes have modules of the same names. By default
+            the space's own.
         largest: the architecture whose network has all weights.
         smallest: the one with the fewest, for rules that train it at every step.
-        calibration: inputs by which batch norms are calibrated, a list of batches; needed where there are batch norms.
-            A batch is a tensor, a tuple of positional or a mapping of keyword arguments of a network's.
-        held_out: inputs and targets by which :meth:`evaluate` judges subnets.
+        calibration: inputs for calibrating batch norms, a list of batches; required if there are batch norms.
+            A batch is a tensor, a tuple of positional or a mapping of keyword arguments of a network.
+        held_out: inputs and targets for :meth:`evaluate`.
 
     Attributes:
         whole: the largest network; its parameters are the supernet's.
-        active: the architecture as which it computes.
+        active: the architecture of the active subnet.
 
     Raises:
-        InvalidArchitectureError: the largest or the smallest is none of the space.
-        InvalidInputError: the smallest network is no part of the largest.
+        InvalidArchitectureError: the largest or the smallest architecture does not belong to the space.
+        InvalidInputError: the smallest network is not part of the largest.
     """
 
     def __init__(
@@ -86,22 +86,22 @@ class WeightSharing(nn.Module):
         return brief(f"<WeightSharing of {self.space!r}, {sum(p.numel() for p in self.parameters()):,} parameters>")
 
     def _whole(self) -> nn.Module:
-        """The network that has all weights; those of the smaller ones are cut from its."""
+        """Return the network with all weights, from which those of smaller networks are cut."""
         network = self._built(self.largest)
         shared_weights(network, network)  # each module can be cut
         return network
 
     def _built(self, architecture: Architecture) -> nn.Module:
-        """What build returns.
+        """Return the network of the build function.
 
         Raises:
-            InvalidInputError: it raised, or returned no module.
+            InvalidInputError: build raised an exception, or returned no module.
         """
         try:
             network = self.build(architecture)
         except ZcbenchError:
             raise
-        except Exception as error:  # heads that do not divide a width, say
+        except Exception as error:  # for example, heads that do not divide a width
             raise InvalidInputError(f"build fails for {architecture} ({first_line(error)}).") from error
         if not isinstance(network, nn.Module):
             raise InvalidInputError(
@@ -110,22 +110,22 @@ class WeightSharing(nn.Module):
         return network
 
     def _usual(self, architecture: Architecture) -> Architecture:
-        """The canonical form.
+        """Return the canonical form.
 
         Raises:
-            InvalidArchitectureError: it is none of the space.
+            InvalidArchitectureError: the architecture does not belong to the space.
         """
         if not isinstance(architecture, Architecture):
             raise InvalidArchitectureError(
-                f"{shown(architecture)} is no architecture: give one of {self.space.name}, as space.parse(…) makes it."
+                f"{shown(architecture)} is not an architecture: give one of {self.space.name}, from space.parse(…)."
             )
         return self.space.canonical(architecture)
 
     def _fresh(self, architecture: Architecture) -> nn.Module:
-        """A new network on the supernet's device, in its precision; what is random in it is the same every time."""
+        """Return a new network on the supernet's device, in its precision; its random parts are always the same."""
         usual = self._usual(architecture)
-        with _ALONE, torch.random.fork_rng(devices=[]), torch.inference_mode(False):  # networks outlive such a mode
-            torch.default_generator.manual_seed(0)  # and no other device's
+        with _ALONE, torch.random.fork_rng(devices=[]), torch.inference_mode(False):  # networks are used outside, too
+            torch.default_generator.manual_seed(0)  # but not the generators of other devices
             network = self._built(usual)
         mine = {id(value) for value in self.parameters()}
         like, first = next(self.parameters()), next(network.parameters(), None)
@@ -133,7 +133,7 @@ class WeightSharing(nn.Module):
             raise InvalidInputError(f"the network of {architecture} has no parameters.")
         if first.is_meta or any(id(value) in mine for value in network.parameters()):
             raise InvalidInputError(
-                "build returned a network that it had returned before: make a new one for each call."
+                "build returned a network that it had returned before: return a new one for each call."
             )
         _refuse_statistics(network)
         if first.dtype != like.dtype:
@@ -141,11 +141,11 @@ class WeightSharing(nn.Module):
         return network.to(like.device)
 
     def structure(self, architecture: Architecture) -> nn.Module:
-        """The network of an architecture without parameters: its modules and buffers, for calls with others' weights.
+        """Return an architecture's network without parameters: its modules and buffers, for calls with other weights.
 
         Raises:
-            InvalidArchitectureError: it is none of the space.
-            InvalidInputError: its network is no part of the largest.
+            InvalidArchitectureError: the architecture does not belong to the space.
+            InvalidInputError: its network is not part of the largest.
         """
         key, like = self._usual(architecture).key, next(self.parameters())
         if self._made_for != (like.dtype, like.device):
@@ -153,7 +153,7 @@ class WeightSharing(nn.Module):
             self._made_for = (like.dtype, like.device)
         if key not in self._structures:
             network = self._fresh(architecture)
-            shared_weights(self.whole, network)  # while parameters that are one can be told
+            shared_weights(self.whole, network)  # while tied parameters can be recognized
             with torch.inference_mode(False):
                 for module in network.modules():
                     for name, value in list(module._parameters.items()):
@@ -167,22 +167,22 @@ class WeightSharing(nn.Module):
         return self._structures[key]
 
     def activate(self, architecture: Architecture) -> None:
-        """Compute as this subnet from now on.
+        """Make this subnet the active one.
 
         Raises:
-            InvalidArchitectureError: it is none of the space.
-            InvalidInputError: its network is no part of the largest.
+            InvalidArchitectureError: the architecture does not belong to the space.
+            InvalidInputError: its network is not part of the largest.
         """
         self.structure(architecture)
         self.active = self._usual(architecture)
 
     def forward(self, *inputs: Any, **named: Any) -> Any:
-        """What the active subnet computes."""
+        """Compute the outputs of the active subnet."""
         structure = self.structure(self.active)
         structure.train(self.training)
         shared = shared_weights(self.whole, structure)
         weights: dict[str, Tensor] = {name: shared[name] for name, _ in structure.named_parameters()}
-        if not self.training:  # the layout of memory that the stand-alone subnet has, for the same kernels and bits
+        if not self.training:  # the memory layout of the stand-alone subnet, for the same kernels and bits
             weights = {name: value.contiguous() for name, value in weights.items()}
         weights |= self.buffers_of(structure)
         if not self.training and batch_norms(structure):
@@ -194,13 +194,13 @@ class WeightSharing(nn.Module):
         after = self._states(structure, weights) if self.training else {}
         if changed := [name for name, state in after.items() if state != before.get(name)]:
             raise InvalidInputError(
-                f"the network changes its buffer {changed[0]} in training, and each subnet would have another: subnets "
-                "share parameters and no buffers, besides statistics of batch norms, which are calibrated."
+                f"the network changes its buffer {changed[0]} in training, which would differ between subnets: subnets "
+                "share parameters but no buffers, except statistics of batch norms, which are calibrated."
             )
         return out
 
     def buffers_of(self, network: nn.Module) -> dict[str, Tensor]:
-        """The whole's buffers of the same name and shape, but for statistics of batch norms."""
+        """Return the whole network's buffers of the same name and shape, except statistics of batch norms."""
         mine = dict(self.whole.named_buffers())
         return {
             name: mine[name]
@@ -210,14 +210,14 @@ class WeightSharing(nn.Module):
 
     @staticmethod
     def _states(network: nn.Module, given: Mapping[str, Tensor]) -> dict[str, tuple[int, int]]:
-        """Identity and version of each buffer that is no statistic of a batch norm."""
+        """Return identity and version of each buffer that is not a statistic of a batch norm."""
         buffers = {name: given.get(name, value) for name, value in _other_buffers(network).items()}
         return {name: (id(value), value._version) for name, value in buffers.items()}
 
     def _calibrated(self) -> dict[str, Tensor]:
-        """Buffers of the active subnet as it is cut out; computed again when it or any weight has changed."""
+        """Return buffers of the active subnet as extracted; they are recomputed when it or any weight has changed."""
         values = [value.detach() for value in self.parameters() if value.is_floating_point()]
-        norms = torch.stack(torch._foreach_norm(values)).tolist()  # tell changes of .data, which have no version
+        norms = torch.stack(torch._foreach_norm(values)).tolist()  # detect changes of .data, which have no version
         data = tuple((id(one), one._version) for batch in self.calibration for one in Batch(batch).tensors())
         state = (self.active, tuple((id(value), value._version) for value in self.parameters()), tuple(norms), data)
         if self._statistics is None or self._statistics[0] != state:
@@ -225,11 +225,11 @@ class WeightSharing(nn.Module):
         return self._statistics[1]
 
     def cut(self, architecture: Architecture) -> nn.Module:
-        """A stand-alone network with copies of its slices, whose batch norms have no statistics yet.
+        """Return a stand-alone network with copies of its slices, whose batch norms have no statistics yet.
 
         Raises:
-            InvalidArchitectureError: it is none of the space.
-            InvalidInputError: its network is no part of the largest.
+            InvalidArchitectureError: the architecture does not belong to the space.
+            InvalidInputError: its network is not part of the largest.
         """
         network = self._fresh(architecture)
         with torch.inference_mode(False), torch.no_grad():
@@ -242,28 +242,28 @@ class WeightSharing(nn.Module):
         return network
 
     def subnet(self, architecture: Architecture) -> nn.Module:
-        """A stand-alone network with weights of its own and calibrated batch norms, in evaluation mode.
+        """Return a stand-alone network with its own weights and calibrated batch norms, in evaluation mode.
 
         Raises:
-            InvalidArchitectureError: it is none of the space.
-            InvalidInputError: it has batch norms, and there is no input to calibrate them with.
+            InvalidArchitectureError: the architecture does not belong to the space.
+            InvalidInputError: it has batch norms, but there are no inputs for calibration.
         """
         network = self.cut(architecture)
         if batch_norms(network):
             if not self.calibration:
                 raise InvalidInputError(
-                    "this subnet has batch norms, whose statistics must be of its own: give the supernet inputs of the "
-                    "training set as calibration=[batch, …], or take  cut(architecture)  and calibrate it yourself."
+                    "this subnet has batch norms, which need their own statistics: give the supernet inputs of the "
+                    "training set as calibration=[batch, …], or use  cut(architecture)  and calibrate it yourself."
                 )
             with torch.inference_mode(False):
                 calibrate(network, (placed(batch, next(self.parameters())) for batch in self.calibration))
         return network.eval()
 
     def evaluate(self, architecture: Architecture) -> dict[str, float]:
-        """Accuracy (a fraction) and nll (nats a sample) of a subnet on held-out data.
+        """Return accuracy (a fraction) and nll (nats per sample) of a subnet on held-out data.
 
         Raises:
-            InvalidInputError: there is none, or the subnet's outputs on it are not finite.
+            InvalidInputError: there is no such data, or the subnet's outputs on it are not finite.
         """
         if self.held_out is None:
             raise InvalidInputError("this supernet has no held-out data: give it held_out=(inputs, targets).")
@@ -271,7 +271,7 @@ class WeightSharing(nn.Module):
 
 
 def _other_buffers(network: nn.Module) -> dict[str, Tensor]:
-    """Buffers by name, without statistics of batch norms."""
+    """Return buffers by name, without statistics of batch norms."""
     found = {}
     for prefix, module in network.named_modules():
         if not isinstance(module, _BatchNorm):
@@ -282,20 +282,20 @@ def _other_buffers(network: nn.Module) -> dict[str, Tensor]:
 
 
 def _refuse_modes(network: nn.Module) -> None:
-    """Batch norms that a network of the user's keeps in evaluation: they would use statistics of no data."""
+    """Refuse batch norms that stay in evaluation mode, because they would use statistics without data."""
     for name, module in network.named_modules():
         if isinstance(module, _BatchNorm) and module.track_running_stats and not module.training:
             raise InvalidInputError(
-                f"{name} is a batch norm that stays in evaluation while the supernet trains, with statistics of no "
-                "data: let it follow train()."
+                f"{name} is a batch norm that stays in evaluation mode while the supernet trains, with statistics "
+                "without data: let it follow train()."
             )
 
 
 def _refuse_statistics(network: nn.Module) -> None:
-    """Instance norms that keep statistics: those have no mean over batches."""
+    """Refuse instance norms with running statistics, because these cannot be averaged over batches."""
     for name, module in network.named_modules():
         if isinstance(module, _InstanceNorm) and module.track_running_stats:
             raise InvalidInputError(
-                f"{name} is an instance norm that keeps statistics, which cannot be calibrated: build it with "
+                f"{name} is an instance norm with running statistics, which cannot be calibrated: build it with "
                 "track_running_stats=False."
             )

@@ -1,4 +1,4 @@
-"""Train a supernet by a rule: one loop, with checkpoints from which it goes on exactly."""
+"""Training of a supernet by a rule: one loop, with checkpoints from which it resumes exactly."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from zcbench.supernets._steps import Augment, augmented, check_settings, optimiz
 from zcbench.supernets.sharing import WeightSharing
 from zcbench.types import Architecture, Inputs
 
-#: steps without a finite gradient, one after the other, after which a training is stopped
+#: consecutive steps without a finite gradient after which a training is stopped
 _FUTILE = 100
 
 
@@ -64,8 +64,8 @@ class _Step:
             taught = teacher.flatten(0, -2)
             if taught.shape != scores.shape:
                 raise InvalidInputError(
-                    f"the teacher gives {tuple(teacher.shape)} and the subnet {tuple(logits.shape)}: give a teacher of "
-                    "the same classes."
+                    f"the teacher returns {tuple(teacher.shape)} and the subnet {tuple(logits.shape)}: give a teacher "
+                    "with the same classes."
                 )
             counted = targets != IGNORED
             if not bool(counted.all()):
@@ -79,36 +79,37 @@ class _Step:
 
 @dataclass(repr=False)
 class Training:
-    """A supernet's training; :meth:`run` goes on from wherever it is.
+    """A supernet's training; :meth:`run` continues from its current step.
 
-    SGD with Nesterov momentum or AdamW, a learning rate that rises over the first twentieth and falls as a cosine.
-    Batches, subnets and augmentation of a step follow from the seed and the step's number alone.
+    The optimizer is SGD with Nesterov momentum or AdamW, with a learning rate that rises over the first twentieth and
+    falls as a cosine. Batches, subnets and augmentation of a step depend only on the seed and the step's number.
 
     Args:
-        supernet: what is trained; on its device.
-        inputs: of the training set: a tensor ``(n, …)``, a tuple of positional or a mapping of keyword arguments.
-        targets: classes ``(n,)``, or ``(n, length)`` for a class at each place; -100 where there is none.
-        rule: name of a training rule, with settings, or one.
-        steps: how many.
+        supernet: the supernet; it is trained on its device.
+        inputs: inputs of the training set: a tensor ``(n, …)``, a tuple of positional or a mapping of keyword
+            arguments.
+        targets: classes ``(n,)``, or ``(n, length)`` for a class at each position; -100 for no class.
+        rule: name of a training rule, with settings, or an object.
+        steps: number of steps.
         batch: samples of a step.
         rate: highest learning rate.
-        momentum: of SGD; the first beta of AdamW.
+        momentum: momentum of SGD; the first beta of AdamW.
         decay: weight decay of parameters with two axes or more.
-        smoothing: of labels.
-        clip: norm to which gradients are clipped.
+        smoothing: label smoothing.
+        clip: largest norm of gradients.
         augment: changes the inputs of a step, with the step's random numbers.
         optimizer: "sgd", or "adamw", whose rates are smaller (.004).
-        seed: decides batches, subnets and augmentation.
+        seed: determines batches, subnets and augmentation.
 
     Attributes:
-        done: steps that are over.
-        skipped: steps whose gradient was not finite; they change nothing. A training of which a hundred are skipped
-            one after the other, or all, is stopped.
-        learned: subnets that learned from a batch.
+        done: number of completed steps.
+        skipped: number of steps whose gradient was not finite; they change nothing. A training stops after a hundred
+            consecutive skipped steps, or if all are skipped.
+        learned: number of subnets that learned from a batch.
         losses: mean loss of each step's subnets.
 
     Raises:
-        InvalidInputError: inputs and targets do not go together, or a number is out of range.
+        InvalidInputError: inputs and targets do not fit together, or a number is out of range.
     """
 
     supernet: WeightSharing
@@ -142,9 +143,9 @@ class Training:
         check_settings(self.rate, self.momentum, self.decay)
         if not 0 <= rules.number("smoothing", self.smoothing) < 1:
             raise InvalidInputError(f"smoothing {self.smoothing!r}: choose a number from 0 on and below 1.")
-        if self.clip != math.inf and not rules.number("clip", self.clip) > 0:  # an infinite one clips nothing
+        if self.clip != math.inf and not rules.number("clip", self.clip) > 0:  # infinity means no clipping
             raise InvalidInputError(f"clip {rules.shown(self.clip)}: choose a number above 0.")
-        for name in ("rate", "momentum", "decay", "smoothing", "clip"):  # numbers of NumPy are not for JSON
+        for name in ("rate", "momentum", "decay", "smoothing", "clip"):  # JSON does not support numbers of NumPy
             setattr(self, name, float(getattr(self, name)))
         if not isinstance(self.rule, str | TrainingRule):
             raise InvalidInputError(f"the rule is {rules.shown(self.rule)}: give its name, or a TrainingRule.")
@@ -162,10 +163,10 @@ class Training:
         return brief(f"<Training of {self.supernet!r}, {rule}, {self.done} of {self.steps} steps>")
 
     def run(self) -> Iterator[int]:
-        """Train, one step for each item; yields how many are done.
+        """Train, one step for each item; yield the number of completed steps.
 
         Raises:
-            InvalidInputError: no gradient is finite any more, or inputs, targets and outputs do not go together.
+            InvalidInputError: no gradient is finite any more, or inputs, targets and outputs do not fit together.
         """
         while self.done < self.steps:
             began = time.perf_counter()
@@ -173,8 +174,8 @@ class Training:
             self.seconds += time.perf_counter() - began
             if self._futile == min(_FUTILE, self.steps):
                 raise InvalidInputError(
-                    f"the last {self._futile} steps had no finite gradient and changed nothing: look for nan among "
-                    "weights and inputs, or choose a lower rate."
+                    f"the last {self._futile} steps had no finite gradient and changed nothing: check weights and "
+                    "inputs for nan, or choose a lower rate."
                 )
             yield self.done
 
@@ -183,7 +184,7 @@ class Training:
         rows, like = torch.as_tensor(self._rows(self.done)), next(self.supernet.parameters())
         inputs = placed(augmented(self.augment, taken(self.inputs, rows), rng), like)
         targets = self.targets[rows.to(self.targets.device)].to(like.device)
-        self._optimizer.zero_grad(set_to_none=True)  # of others, and of a step that raised
+        self._optimizer.zero_grad(set_to_none=True)  # gradients of other code, and of a step that raised
         step = _Step(self.supernet, self.done, self.done / self.steps, rng, inputs, targets, self.smoothing)
         factor = self._rule.factor(step.progress)
         for group in self._optimizer.param_groups:
@@ -193,9 +194,7 @@ class Training:
             torch.manual_seed(int(rng.integers(2**62)))  # dropout
             self._rule.step(step)
         if not step.learned:
-            raise InvalidInputError(
-                f"the rule let no subnet learn in step {self.done}: call  step.learn(architecture)."
-            )
+            raise InvalidInputError(f"the rule trained no subnet in step {self.done}: call  step.learn(architecture).")
         norm = torch.nn.utils.clip_grad_norm_(self.supernet.parameters(), self.clip)
         if bool(torch.isfinite(norm)):
             self._optimizer.step()
@@ -214,7 +213,7 @@ class Training:
     # -- on disk -----------------------------------------------------------------------------------
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write weights, optimizer and rule in one step, so that :meth:`restore` goes on from here.
+        """Write weights, optimizer and rule in one step, so that :meth:`restore` can continue from here.
 
         Raises:
             StoreError: there is no room or no permission.
@@ -233,10 +232,10 @@ class Training:
             fresh.write_bytes(content)
 
     def restore(self, path: str | os.PathLike[str]) -> None:
-        """Go on from what :meth:`save` wrote.
+        """Continue from a checkpoint of :meth:`save`.
 
         Raises:
-            InvalidInputError: the file is no checkpoint, is damaged, or is one of another supernet or plan.
+            InvalidInputError: the file is not a checkpoint, is damaged, or belongs to another supernet or plan.
         """
         try:
             tensors, texts = opened(Path(rules.path("the checkpoint", path)).read_bytes(), strict=True)
@@ -246,13 +245,14 @@ class Training:
             said = str(error) if isinstance(error, DataCorruptError) else first_line(error)
             reason = (getattr(error, "strerror", None) or said).rstrip(".")
             raise InvalidInputError(
-                f"{path} is no checkpoint of a supernet's training ({reason}): choose another file, or begin anew."
+                f"{path} is not a checkpoint of a supernet's training ({reason}): choose another file, or start a new "
+                "training."
             ) from None
         different = [name for name, value in self._plan().items() if plan.get(name) != value]
         if different:
             raise InvalidInputError(
-                f"{path} is of another training ({', '.join(different)} differ): choose another file, or train as it "
-                "says."
+                f"{path} is of another training ({', '.join(different)} differ): choose another file, or use the same "
+                "settings."
             )
         weights = {name.partition("/")[2]: value for name, value in tensors.items() if name.startswith("weights/")}
         self.supernet.whole.load_state_dict(weights)
@@ -269,7 +269,7 @@ class Training:
             setattr(self, name, about[name])
 
     def _plan(self) -> dict[str, Any]:
-        """What must be equal for two trainings to be one."""
+        """Return the settings that must be equal to resume a training."""
         state = self.supernet.whole.state_dict()
         shapes = {name: [*value.shape, str(value.dtype)] for name, value in state.items() if isinstance(value, Tensor)}
         names = ("steps", "batch", "rate", "momentum", "decay", "smoothing", "clip", "optimizer", "seed")
@@ -284,7 +284,7 @@ class Training:
 
 
 def _called(augment: Augment | None) -> str | None:
-    """Name and code of a function of the user's."""
+    """Return name and code digest of a user's function."""
     if augment is None:
         return None
     name = getattr(augment, "__qualname__", type(augment).__qualname__)

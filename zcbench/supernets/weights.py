@@ -1,4 +1,4 @@
-"""A stand-alone network's weights in a file that any reader of safetensors opens, with how the network is built."""
+"""A stand-alone network's weights in a safetensors file, with the code that builds the network."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ N = TypeVar("N", bound=nn.Module)
 
 
 def packed(network: nn.Module, about: Mapping[str, Any]) -> bytes:
-    """The state dictionary as a safetensors file; tensors that share their memory stand there once.
+    """Return the state dictionary as a safetensors file; tensors that share memory are stored once.
 
     Args:
-        network: any.
-        about: is written into the file's metadata, as JSON.
+        network: any network.
+        about: written into the file's metadata, as JSON.
 
     Raises:
-        InvalidInputError: the state holds something other than dense tensors, or a weight is nan.
+        InvalidInputError: the state contains something other than dense tensors, or a weight is nan.
     """
     kept: dict[str, Tensor] = {}
     shared: dict[str, str] = {}
@@ -34,13 +34,13 @@ def packed(network: nn.Module, about: Mapping[str, Any]) -> bytes:
     for name, value in network.state_dict().items():
         if not isinstance(value, Tensor):
             raise InvalidInputError(
-                f"the network's state {name!r} is a {type(value).__name__}, and a file of weights holds tensors: keep "
-                "it in a buffer."
+                f"the network's state {name!r} is a {type(value).__name__}, but a file of weights contains tensors: "
+                "keep it in a buffer."
             )
         if value.layout != torch.strided or value.is_quantized or value.is_meta:
-            raise InvalidInputError(f"the network's {name!r} is no dense tensor with values: make it one.")
+            raise InvalidInputError(f"the network's {name!r} is not a dense tensor with values: make it one.")
         if (value.is_floating_point() or value.is_complex()) and value.isnan().any():
-            raise InvalidInputError(f"the network's {name!r} holds nan: it is of no use to anybody.")
+            raise InvalidInputError(f"the network's {name!r} contains nan: such weights are not usable.")
         place = (value.untyped_storage().data_ptr(), value.storage_offset(), value.shape, value.stride(), value.dtype)
         if value.numel() and place in places:
             shared[name] = places[place]
@@ -51,24 +51,24 @@ def packed(network: nn.Module, about: Mapping[str, Any]) -> bytes:
 
 
 def unpacked(content: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The state dictionary in a file's content, and what was written about it.
+    """Return the state dictionary in a file's content, and its metadata.
 
     Raises:
-        DataCorruptError: it is no such file.
+        DataCorruptError: it is not such a file.
     """
     try:
-        tensors, metadata = opened(content, strict=False)  # others may write such files, too
+        tensors, metadata = opened(content, strict=False)  # other programs may write such files, too
         about = json.loads(metadata.get("about", "{}"))
         shared = json.loads(metadata.get("shared", "{}"))
         tensors |= {name: tensors[kept] for name, kept in shared.items()}
     except (DataCorruptError, ValueError, KeyError, AttributeError, TypeError) as error:
         reason = str(error).rstrip(".") if isinstance(error, DataCorruptError) else first_line(error)
-        raise DataCorruptError(f"this is no whole file of weights ({reason}): export the network again.") from None
+        raise DataCorruptError(f"this is no complete file of weights ({reason}): export the network again.") from None
     return tensors, about if isinstance(about, dict) else {}
 
 
 def load_weights(network: N, path: str | os.PathLike[str]) -> N:
-    """Give a network the weights of a file that :func:`zcbench.supernets.export` wrote.
+    """Load the weights of a file that :func:`zcbench.supernets.export` wrote into a network.
 
     Args:
         network: built as the file's card says; it is changed.
@@ -79,7 +79,7 @@ def load_weights(network: N, path: str | os.PathLike[str]) -> N:
 
     Raises:
         DataMissingError: there is no such file.
-        DataCorruptError: it is no file of weights, is damaged, or a weight is nan.
+        DataCorruptError: it is not a file of weights, is damaged, or a weight is nan.
         InvalidInputError: the weights are of another network.
     """
     if not isinstance(network, nn.Module):
@@ -96,7 +96,7 @@ def load_weights(network: N, path: str | os.PathLike[str]) -> N:
         odd += [name for name, one, other in alike if (one.shape, one.dtype) != (other.shape, other.dtype)]
         spoilt = [name for name, value, _ in alike if value.is_floating_point() and bool(value.isnan().any())]
         if spoilt and not odd:
-            raise DataCorruptError(f"{path} holds nan in {spoilt[0]}: it is of no use to anybody.")
+            raise DataCorruptError(f"{path} contains nan in {spoilt[0]}: such weights are not usable.")
         if not odd:
             network.load_state_dict(tensors)
     except RuntimeError as error:
@@ -104,7 +104,7 @@ def load_weights(network: N, path: str | os.PathLike[str]) -> N:
     if odd:
         what = about.get("architecture") or about.get("class") or "another network"
         raise InvalidInputError(
-            f"{path} has the weights of {what}, and they do not fit this network ({', '.join(odd[:3])}"
+            f"{path} has the weights of {what}, which do not fit this network ({', '.join(odd[:3])}"
             f"{', …' if len(odd) > 3 else ''}): build the network as its card says."
         )
     return network

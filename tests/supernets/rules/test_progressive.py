@@ -87,5 +87,5 @@ def test_a_space_without_dimensions_is_refused() -> None:
     space = zcbench.get_space("nasbenchmacro")
     one = space.parse("22222222")
     net = WeightSharing(space, largest=one, smallest=one)
-    with pytest.raises(InvalidInputError, match="names no dimensions in which its networks shrink"):
+    with pytest.raises(InvalidInputError, match="has no dimensions in which its networks can shrink"):
         get_training_rule("progressive").begin(net)

@@ -1,4 +1,4 @@
-"""Rules by which supernets are trained, a page each."""
+"""Training rules of supernets, one per file."""
 
 from zcbench.supernets.rules.delayed import Delayed
 from zcbench.supernets.rules.progressive import Progressive

@@ -1,4 +1,4 @@
-"""Delayed shrinking: the largest network alone for half of the training, then a sandwich that comes slowly."""
+"""Delayed shrinking: the largest network alone for half of the training, then the sandwich rule."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from zcbench.supernets._rule import Step, TrainingRule
     "arXiv:2407.06167, section 4; own schedule of ε",
 )
 class Delayed(TrainingRule):
-    """The largest subnet alone until it is partly trained; then the sandwich rule with in-place distillation.
+    """Delayed shrinking: the largest subnet alone until it is partly trained, then the sandwich rule with distillation.
 
-    From then on the gradients of the smaller subnets have a factor that rises linearly from ε to 1, so that the largest
-    keeps what it has learned (the paper changes the subnets' effective learning rates). There is one learning rate for
-    all of the training.
+    In the second part, the gradients of the smaller subnets have a factor that rises linearly from ε to 1, so that the
+    largest subnet keeps what it has learned (the paper changes the subnets' effective learning rates). There is one
+    learning-rate schedule for the whole training.
 
     Args:
-        warm: share of the training in which the largest learns alone.
+        warm: share of the training in which only the largest subnet learns.
         ramp: share in which the factor rises.
-        epsilon: the factor at first.
-        random: subnets that are drawn uniformly for each batch, besides the largest and the smallest.
+        epsilon: initial factor.
+        random: number of random subnets for each batch, drawn uniformly, in addition to the largest and the smallest.
     """
 
     ranges: ClassVar = {"warm": (0.0, 0.95), "ramp": (0.0, 1.0), "epsilon": (0.0, 1.0), "random": (0, 64)}
@@ -36,7 +36,7 @@ class Delayed(TrainingRule):
         self.random = random
 
     def step(self, step: Step) -> None:
-        """The largest, and later the others."""
+        """Train the largest subnet, and later the others."""
         net = step.supernet
         logits = step.learn(net.largest)
         since = step.progress - self.warm

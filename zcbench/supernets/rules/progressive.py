@@ -24,16 +24,16 @@ from zcbench.types import Architecture
     "arXiv:1908.09791, section 3.3; own lengths of phases",
 )
 class Progressive(TrainingRule):
-    """Trains the largest subnet to its end; then subnets that are smaller in one dimension, in two, in all.
+    """Progressive shrinking: the largest subnet first, then subnets that are smaller in one dimension, in two, in all.
 
-    The space says what its dimensions are (``dimensions``, such as kernel, depth, expansion, width) and what remains of
-    an architecture where only some are free (``restricted``). In each phase some subnets, drawn uniformly from those
-    allowed, learn from each batch, from the targets and from the largest network as it was at the end of its own
-    training, in equal parts. Each phase has a learning rate of its own that falls as a cosine.
+    The space declares its dimensions (``dimensions``, such as kernel, depth, expansion, width), and restricts an
+    architecture to the free ones (``restricted``). In each phase some subnets, drawn uniformly from those allowed,
+    learn from each batch, with equal parts of the targets and of the largest network at the end of its own training.
+    Each phase has its own learning-rate schedule, a cosine.
 
     Args:
-        warm: share of the training that the largest has alone.
-        subnets: how many learn from each batch afterwards; their gradients are averaged.
+        warm: share of the training in which only the largest subnet learns.
+        subnets: number of subnets that learn from each batch afterwards; their gradients are averaged.
         rate: highest learning rate of the phases, as a share of that of the largest network.
     """
 
@@ -45,28 +45,28 @@ class Progressive(TrainingRule):
         self.rate = rate
 
     def begin(self, supernet: WeightSharing) -> None:
-        """Take the dimensions of the space.
+        """Receive the supernet, with the dimensions of its space.
 
         Raises:
-            InvalidInputError: it has none.
+            InvalidInputError: the space has no dimensions.
         """
         self.dimensions = tuple(getattr(supernet.space, "dimensions", ()))
         if not self.dimensions or not hasattr(supernet.space, "restricted"):
             raise InvalidInputError(
-                f"the space {supernet.space.name} names no dimensions in which its networks shrink: give it "
+                f"the space {supernet.space.name} has no dimensions in which its networks can shrink: give it "
                 "`dimensions` and `restricted(architecture, free)`, or choose another rule, such as sandwich."
             )
         self._teacher: dict[str, Tensor] = {}
 
     def phase(self, progress: float) -> int:
-        """Number of dimensions that are free, 0 while the largest learns alone."""
+        """Return the number of free dimensions, 0 while only the largest subnet learns."""
         if progress < self.warm:
             return 0
         share = (progress - self.warm) / (1 - self.warm)
         return min(len(self.dimensions), 1 + int(share * len(self.dimensions)))
 
     def factor(self, progress: float) -> float | None:
-        """Of the learning rate: in each phase a cosine from its highest to zero."""
+        """Return the factor of the learning rate: in each phase a cosine from its highest value to zero."""
         phase = self.phase(progress)
         if not phase:
             return (1 + math.cos(math.pi * progress / self.warm)) / 2
@@ -74,7 +74,7 @@ class Progressive(TrainingRule):
         return self.rate * (1 + math.cos(math.pi * within)) / 2
 
     def step(self, step: Step) -> None:
-        """The largest alone, or subnets that are allowed."""
+        """Train the largest subnet alone, or allowed subnets."""
         net, phase = step.supernet, self.phase(step.progress)
         if not phase:
             step.learn(net.largest)
@@ -93,17 +93,17 @@ class Progressive(TrainingRule):
         return found
 
     def _taught(self, step: Step) -> Tensor:
-        """Logits of the largest network as it was, on the batch."""
+        """Return the logits of the saved largest network on the batch."""
         net = step.supernet
-        structure = net.structure(net.largest).train(net.training)  # whatever it computed before
+        structure = net.structure(net.largest).train(net.training)  # its mode may have changed
         with torch.no_grad():
             logits = functional_call(structure, self._teacher | net.buffers_of(structure), *arguments(step.inputs))
         return logits_of(logits)
 
     def tensors(self) -> Mapping[str, Tensor]:
-        """Weights of the teacher."""
+        """Return the weights of the teacher."""
         return self._teacher
 
     def restore(self, state: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
-        """Take them back."""
+        """Restore the weights of the teacher."""
         self._teacher = dict(tensors)

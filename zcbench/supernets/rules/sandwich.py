@@ -14,15 +14,15 @@ from zcbench.supernets._rule import Step, TrainingRule
     "et al., 'BigNAS', ECCV 2020, arXiv:2003.11142, section 3.2",
 )
 class Sandwich(TrainingRule):
-    """The largest subnet learns the targets; the smallest and some random ones learn what the largest says.
+    """Sandwich rule: the largest subnet learns the targets; the smallest and some random ones learn its outputs.
 
-    Gradients of all are added before the optimizer steps. The largest subnet's logits are not differentiated as a
-    teacher's.
+    All gradients are added before the optimizer's step. No gradient flows through the largest subnet's logits as
+    teacher.
 
     Args:
-        random: subnets that are drawn uniformly for each batch, besides the largest and the smallest; with none, all
-            subnets between these two stay useless.
-        distil: whether the others learn from the largest (in-place distillation), or the targets too.
+        random: number of random subnets for each batch, drawn uniformly, in addition to the largest and the smallest;
+            with 0, subnets between these two are not usable.
+        distil: whether the others learn from the largest (in-place distillation) instead of from the targets.
     """
 
     ranges: ClassVar = {"random": (0, 64)}
@@ -32,7 +32,7 @@ class Sandwich(TrainingRule):
         self.distil = distil
 
     def step(self, step: Step) -> None:
-        """Largest, smallest, random."""
+        """Train the largest, the smallest, and random subnets."""
         net = step.supernet
         logits = step.learn(net.largest)
         for one in (net.smallest, *(net.space.sample(step.rng) for _ in range(self.random))):

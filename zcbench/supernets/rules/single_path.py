@@ -14,11 +14,11 @@ from zcbench.supernets._rule import Step, TrainingRule
     "arXiv:1904.00420, section 3.2",
 )
 class SinglePath(TrainingRule):
-    """One subnet, drawn uniformly from the space, learns the targets of each batch.
+    """Single path: one subnet, drawn uniformly from the space, learns the targets of each batch.
 
     Args:
-        subnets: how many learn from a batch; their gradients are averaged. One for each makes the best subnets for as
-            many subnet-steps, several the better ranking (docs/supernets.md).
+        subnets: number of subnets that learn from a batch; their gradients are averaged. For equal subnet-steps, one
+            per batch gives the best subnets, and several give the better ranking (docs/supernets.md).
     """
 
     ranges: ClassVar = {"subnets": (1, 64)}
@@ -27,6 +27,6 @@ class SinglePath(TrainingRule):
         self.subnets = subnets
 
     def step(self, step: Step) -> None:
-        """Draw and learn."""
+        """Draw subnets and train them."""
         for _ in range(self.subnets):
             step.learn(step.supernet.space.sample(step.rng), weight=1 / self.subnets)
