@@ -100,7 +100,7 @@ def test_code_and_the_list_itself_are_not_prose():
     page = f"A twin.\n\n```\na twin\n```\n\n{HEADER}\n|:---|:---|\n| twin | x |\n\n  ```\n  twin\n  ```\n\nLast twin."
     assert [(line, found(text)) for line, text in prose_of_markdown(page) if found(text)] == [
         (1, ["twin"]),
-        (16, ["twin"]),
+        (15, ["twin"]),
     ]
     code = 'def f():\n    """Mend it."""\n    raise ValueError(f"a twin of {x}")  # anew\n'
     assert sorted((line, found(text)) for line, text in prose_of_python(code)) == [(2, ["Mend"]), (3, ["twin"])]

@@ -1,4 +1,4 @@
-"""Repeated trainings of a user-defined table: rows of one architecture, told apart by a column of seeds."""
+"""Repeated trainings of a user-defined table: rows of one architecture with different values in a column of seeds."""
 
 from __future__ import annotations
 
