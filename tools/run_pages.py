@@ -40,9 +40,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-#: width of the terminal that the outputs of pages were made for
+#: width of the terminal for outputs in pages
 COLUMNS = 80
-#: programs of which a page may show a command that is run
+#: other programs that pages may run
 SHELL = ("cat", "cp", "cut", "head", "ls", "mkdir", "mv", "sort", "tail", "wc")
 _BLOCK = re.compile(r"^(?P<indent> *)```(?P<info>[^`\n]*)\n(?P<text>.*?)^(?P=indent)```$", re.M | re.S)
 _COMMENT = re.compile(r"<!-- (not run|slow|shorter|before|varies):\s+((?:(?!-->).)*) -->\s*\Z", re.S)
@@ -123,7 +123,7 @@ def commands_of(block: Block) -> list[list[str]]:
 
 
 def wrong_use(words: list[str]) -> str:
-    """Return what is wrong with a command that is not run, found by its argument parser; "" if nothing."""
+    """Return the error of a zcbench command that is not run, found by its argument parser; "" if there is none."""
     words = [word for word in words if not re.fullmatch(r"[A-Z_]+=\S*", word)]
     words = words[: next((i for i, word in enumerate(words) if word in ("|", ">", "<", ";", "2>", "&")), None)]
     if words[:1] == ["zcbench"]:
@@ -251,7 +251,7 @@ class Session:
             return self._ours(words[1:])
         if words[0] == "python" and words[1].endswith(".py"):
             return _printed(lambda: _script(words[1:]))
-        assert words[0] in SHELL, f"{words[0]} is not run here: mark the block with a comment"
+        assert words[0] in SHELL, f"{words[0]} is not run by this tool: mark the block with a comment"
         return subprocess.run(words, check=True, capture_output=True, text=True).stdout
 
     def _ours(self, words: list[str]) -> str:

@@ -34,7 +34,7 @@ def test_what_is_not_listed_is_named():
         "Not shown, failed: head_confidence.",
         "Not shown, the same scores as with new weights: inherited(params).",
         "Excluded: 1 subnet without a result",
-        "first 40 subnets alone: ntk_cond",
+        "Measured only on the first 40 subnets: ntk_cond",
     ):
         assert text in notes
     assert "quick form" not in notes and "quick form" in " ".join(ranking(plan={"quick": True}).footnotes())
@@ -43,7 +43,7 @@ def test_what_is_not_listed_is_named():
 def test_scores_of_some_subnets_are_marked_and_of_few_are_not_listed():
     report = ranking(subnets=tuple("abcdef"), scorers=(row("params", n=6), row("slow"), row("odd", failures=6, n=2)))
     assert [cells[0] for cells in report.cells()] == ["params", "slow, 4 subnets"]
-    assert "Not shown, failed, 2 scores alone: odd." in report.footnotes()
+    assert "Not shown, failed, only 2 scores: odd." in report.footnotes()
 
 
 def test_names_are_whole_and_costs_stand_at_80_columns():
