@@ -237,7 +237,7 @@ def test_narrow_terminals(cli, place, monkeypatch, width):
     out = cli("run", "my.csv", "--target", "acc").out
     assert all(len(line) <= width for line in out.splitlines())
     assert "score" in out
-    assert ("Not shown" in out.replace("\n", " ")) == (width < 120)
+    assert ("Dropped at" in out.replace("\n", " ")) == (width < 80)
     for kind in ("proxies", "benchmarks", "spaces", "tracks"):
         text = cli("list", kind).out
         assert all(len(line) <= width for line in text.splitlines())
