@@ -3,7 +3,7 @@
 python benchmarks/predict_table.py                           # needs ZCBENCH_DATA; about an hour on one core
 python benchmarks/predict_table.py --tables timm --sizes 20,50 --seeds 3
 
-Each table is drawn from at random: so many trained networks, and up to 500 others as candidates. The figures are means
+Each table is drawn from at random: trained networks, and up to 500 others as candidates. The figures are means
 over draws. "params" is the size alone (its direction is known), "best single" is the predictor that is best on average
 over the draws in hindsight, "reported" is the tau that the command prints, with the share of draws in which its 95 %
 interval contains the tau on the candidates, and "within" is the share of candidates within 1.96 std.

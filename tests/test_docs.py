@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from run_pages import blocks_of, commands_of, in_folder, run_page, same_output, wrong_use
+from run_pages import blocks_of, commands_of, in_folder, run_page, same_output, shows, wrong_use
 from toys import registry_as_it_was
 
 import zcbench
@@ -33,7 +33,7 @@ def check(page, folder, *, all_of_it=False):
     with registry_as_it_was(), in_folder(folder):
         outputs = run_page(page, all_of_it=all_of_it)
     for block, printed in outputs:
-        assert same_output(block.text, printed), f"{block} shows another output than this:\n{printed}"
+        assert shows(block, printed), f"{block} shows another output than this:\n{printed}"
 
 
 @pytest.mark.parametrize("page", RUN, ids=name)
@@ -63,7 +63,7 @@ def test_every_block_that_is_not_run_has_a_reason(page):
 
 
 def test_the_catalogue_names_everything():
-    """Every proxy, predictor, encoding, searcher and so on that is registered stands in the page of contents."""
+    """Every proxy, predictor, encoding, searcher and so on that is registered is in the page of contents."""
     text = (ROOT / "docs" / "catalogue.md").read_text(encoding="utf8")
     for kind in ("proxies", "predictors", "encodings", "searchers", "scorers", "curve_predictors", "training_rules",
                  "benchmarks", "ensembles"):  # fmt: skip
@@ -94,7 +94,9 @@ def test_notebooks_run_and_print_what_they_show(path, tmp_path, monkeypatch):
             book, timeout=300, resources={"metadata": {"path": str(tmp_path)}}, coalesce_streams=True
         ).execute()
     for cell, before in zip(book.cells, shown, strict=True):
-        assert same_output(before, printed(cell)), f"{path.stem} shows another output than this:\n{printed(cell)}"
+        assert "varies" in cell.metadata.get("tags", ()) or same_output(before, printed(cell)), (
+            f"{path.stem} shows another output than this:\n{printed(cell)}"
+        )
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -102,4 +104,4 @@ def test_notebooks_are_small_and_name_no_machine(path):
     text = path.read_text(encoding="utf8")
     assert len(text) < 100_000
     assert not any(word in text for word in ("/home/", "/root/", "/work/", "site-packages", "stderr"))
-    assert all(not cell["metadata"] for cell in json.loads(text)["cells"])
+    assert all(set(cell["metadata"]) <= {"tags"} for cell in json.loads(text)["cells"])

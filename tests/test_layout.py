@@ -45,6 +45,7 @@ ACROSS = {
     "tests/test_docs.py": "code blocks of all pages, and notebooks",
     "tests/test_examples.py": "the examples, from end to end",
     "tests/test_layout.py": "this file",
+    "tests/test_prose.py": "the words of documentation, docstrings and messages",
     "tests/test_readme.py": "a command of the README from end to end",
 }
 #: what tests share

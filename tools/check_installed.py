@@ -1,7 +1,7 @@
 """Build the wheel and the source distribution, install them without extras, and run the main commands elsewhere.
 
-``make test-installed`` runs it. The fresh virtual environment gets the core dependencies alone, in the versions of
-constraints.txt. The commands run in an empty folder that does not contain the source code.
+``make test-installed`` runs it. The new virtual environment contains only the core dependencies, in the
+versions of constraints.txt. The commands run in an empty folder that does not contain the source code.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def _needs(extra: str) -> Sequence[str]:
     return (f'pip install "zcbench[{extra}]"',)
 
 
-#: what a user without extras does first, and the message when an extra is missing
+#: commands that a user without extras runs first, and messages about missing extras
 JOBS = (
     Job("--version"),
     Job("", says=["zcbench run digits-201"]),
@@ -105,15 +105,15 @@ def unlike(first: Mapping[str, str], second: Mapping[str, str]) -> list[str]:
 
 
 def wrong(job: Job, status: int, out: str, err: str) -> list[str]:
-    """Return sentences about what a command did other than expected."""
+    """Return differences between the outcome of a command and the expected one."""
     found = []
     if status != job.status:
-        found.append(f"status {status} and not {job.status}")
-    found += [f"does not say {text!r}" for text in job.says if text not in out + err]
+        found.append(f"status {status} instead of {job.status}")
+    found += [f"does not contain {text!r}" for text in job.says if text not in out + err]
     if "Traceback" in err:
         found.append("a traceback")
     if job.status == 2 and len(err.strip().splitlines()) > 2:
-        found.append("more than a sentence")
+        found.append("an error of more than one sentence")
     if job.json:
         try:
             json.loads(out)
@@ -124,12 +124,12 @@ def wrong(job: Job, status: int, out: str, err: str) -> list[str]:
 
 @dataclass
 class Check:
-    """The steps, and what they found.
+    """Steps of the check, and the problems found.
 
     Attributes:
-        folder: an empty folder for everything that is made.
-        constraints: pip's options about versions.
-        troubles: what is wrong.
+        folder: an empty folder for all files of the check.
+        constraints: options of pip for versions.
+        troubles: descriptions of the problems.
     """
 
     folder: Path
@@ -155,7 +155,7 @@ class Check:
         return sdist, wheel
 
     def install(self, wheel: Path) -> Path:
-        """Make the environment with the core dependencies alone; return its Python."""
+        """Create an environment with only the core dependencies, and return its Python."""
         home = self.folder / "venv"
         venv.EnvBuilder(with_pip=True).create(home)
         python = home / ("Scripts" if os.name == "nt" else "bin") / "python"
@@ -164,7 +164,7 @@ class Check:
         return python
 
     def reinstall(self, python: Path, package: Path) -> None:
-        """Replace the package by another build of it."""
+        """Replace the package with another build of it."""
         _run([str(python), "-m", "pip", "install", "--quiet", "--no-deps", "--force-reinstall", str(package)])
         self.say(f"installed {package.name}")
 
@@ -196,7 +196,7 @@ def _run(command: Sequence[str]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run all steps; return 1 if something is wrong."""
+    """Run all steps; return 1 if there is a problem."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--constraint", default=str(ROOT / "constraints.txt"), help="constraints file for pip")
     options = parser.parse_args(arguments)
@@ -209,7 +209,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         check.jobs(python, JOBS[:1])
     for trouble in check.troubles:
         print(trouble)
-    print(f"{len(JOBS) + 1} commands of the installed package ran; {len(check.troubles)} troubles")
+    print(f"{len(JOBS) + 1} commands of the installed package ran; {len(check.troubles)} problems")
     return 1 if check.troubles else 0
 
 

@@ -1,10 +1,10 @@
-"""Collect how proxies did on the benchmarks, from the pages in docs/leaderboards, as data of the package.
+"""Collect the results of proxies on benchmarks from the pages in docs/leaderboards, as data of the package.
 
     python tools/make_published.py            # writes zcbench/comparison/data/published.json
     python tools/make_published.py --check    # exits with 1 if the file differs from the pages
 
-``zcbench score`` reads the file to say which proxy to believe. No figure is written by hand: every number is a cell of
-a table on these pages, and each page gives the command that measured it.
+``zcbench score`` reads the file to recommend a proxy. No number is written by hand: each is a cell of a table on these
+pages, and each page gives the command that measured it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent.parent))  # where it is run from another folder
+sys.path.insert(0, str(Path(__file__).parent.parent))  # for other working directories
 
 from zcbench._display import json_text
 from zcbench._files import write_text
@@ -27,28 +27,28 @@ from zcbench.spaces import get_space
 ROOT = Path(__file__).parent.parent
 PAGES = ROOT / "docs" / "leaderboards"
 FILE = ROOT / "zcbench" / "comparison" / "data" / "published.json"
-#: "0.57 [0.54, 0.60]", and the number of networks that were scored where it is not all of them
+#: "0.57 [0.54, 0.60]", and the number of scored networks if it is not all of them
 _CELL = re.compile(r"(-?[0-9.]+) \[(-?[0-9.]+), (-?[0-9.]+)\](?: \((\d+)\))?")
-#: benchmarks whose ground truth is not what training the network alone gave
+#: benchmarks whose ground truth is not from stand-alone training
 _TRUTH = {
     "autoformer-224": "inherited weights of a supernet",
     "ofa-mbv3": "inherited weights of a supernet",
     "nasbench301": "a surrogate's prediction",
 }
-#: benchmarks of networks that read texts; all others see images
+#: benchmarks of networks whose inputs are texts; all others have images
 _TEXTS = ("chars-bert", "chars-rnn", "flexibert", "nasbenchnlp")
 
 
 @dataclass(frozen=True)
 class Source:
-    """A table on a page with a row per proxy.
+    """A table on a page with one row per proxy.
 
     Attributes:
         page: name of the page.
-        command: what measured it.
-        benchmark: which benchmark it is of.
+        command: command that measured it.
+        benchmark: its benchmark.
         target: column of ground truth.
-        number: which of the page's tables with the column it is, from 0.
+        number: index of the table among the page's tables with this column, from 0.
         column: title of the column of taus.
     """
 
@@ -60,9 +60,9 @@ class Source:
     column: str
 
 
-#: the page with a row per benchmark
+#: the page with one row per benchmark
 EVERYWHERE = ("everywhere.md", "zcbench run everywhere")
-#: pages of one benchmark; their larger samples replace what the page above says of the same proxy
+#: pages of one benchmark; their larger samples replace the same proxy's results from the page above
 SOURCES = (
     Source(
         "digits-201.md",
@@ -81,14 +81,14 @@ SOURCES = (
         *("nasbenchnlp", "test_nll", 0, "WikiText-2: τ"),
     ),
 )
-#: rows of the same networks and accuracies as another row's, at another resolution of the images
+#: rows with the same networks and accuracies as another row, but another resolution of the images
 _AGAIN = ("autoformer-32",)
-#: of a leaderboard's rows, those of combinations of proxies
+#: rows of combinations of proxies
 _COMBINATIONS = ("az_nas", "te_nas", "vote")
 
 
 def tables(page: Path) -> Iterator[list[list[str]]]:
-    """Yield the Markdown tables of a page: rows of cells, the titles first, without the line below them."""
+    """Yield the Markdown tables of a page: rows of cells, titles first, without the line below the titles."""
     rows: list[list[str]] = []
     for line in [*page.read_text(encoding="utf8").splitlines(), ""]:
         if line.lstrip().startswith("|"):
@@ -162,7 +162,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     text = json_text(collect()) + "\n"
     if options.check:
         same = FILE.is_file() and FILE.read_text(encoding="utf8") == text
-        print("the file is what the pages say" if same else "the file differs from the pages")
+        print("the file agrees with the pages" if same else "the file differs from the pages")
         return 0 if same else 1
     write_text(FILE, text, "choose another folder")
     return 0

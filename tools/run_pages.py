@@ -16,6 +16,7 @@ A comment before a block changes this:
 - ``<!-- shorter: budget=40 => budget=4 -->``: replacements (separated by ``;``) without ``--all``. The output is then
   not compared.
 - ``<!-- before: code -->``: Python that runs first and is not shown.
+- ``<!-- varies: reason -->``, before an output: it is not compared.
 
 ``<!-- commands not run: reason -->`` is for all shell blocks of the page that have no comment.
 """
@@ -33,17 +34,18 @@ import shlex
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-#: width of the terminal that the outputs of pages were made for
+#: width of the terminal for outputs in pages
 COLUMNS = 80
-#: programs of which a page may show a command that is run
+#: other programs that pages may run
 SHELL = ("cat", "cp", "cut", "head", "ls", "mkdir", "mv", "sort", "tail", "wc")
 _BLOCK = re.compile(r"^(?P<indent> *)```(?P<info>[^`\n]*)\n(?P<text>.*?)^(?P=indent)```$", re.M | re.S)
-_COMMENT = re.compile(r"<!-- (not run|slow|shorter|before):\s+((?:(?!-->).)*) -->\s*\Z", re.S)
+_COMMENT = re.compile(r"<!-- (not run|slow|shorter|before|varies):\s+((?:(?!-->).)*) -->\s*\Z", re.S)
 _NUMBER = re.compile(r"(?<![\w.])[-+−]?(?:\d[\d,]*\.?\d*|\.\d+)(?:e[-+]?\d+)?")
 _TIME = re.compile(r"<?\d[\d.,]*(?:e[-+]?\d+)? ?(?:µs|us|ms|s|min|h)\b")
 
@@ -121,7 +123,7 @@ def commands_of(block: Block) -> list[list[str]]:
 
 
 def wrong_use(words: list[str]) -> str:
-    """Return what is wrong with a command of ours that is not run, found by its argument parser; "" if nothing."""
+    """Return the error of a zcbench command that is not run, found by its argument parser; "" if there is none."""
     words = [word for word in words if not re.fullmatch(r"[A-Z_]+=\S*", word)]
     words = words[: next((i for i, word in enumerate(words) if word in ("|", ">", "<", ";", "2>", "&")), None)]
     if words[:1] == ["zcbench"]:
@@ -178,6 +180,11 @@ def same_output(expected: str, actual: str) -> bool:
     return match is not None and all(
         _close(shown, printed, count) for (shown, count), printed in zip(numbers, match.groups(), strict=True)
     )
+
+
+def shows(block: Block, printed: str) -> bool:
+    """Return whether an output block shows what was printed, or need not."""
+    return "varies" in block.comments or same_output(block.text, printed)
 
 
 def _squeezed(text: str) -> str:
@@ -244,7 +251,7 @@ class Session:
             return self._ours(words[1:])
         if words[0] == "python" and words[1].endswith(".py"):
             return _printed(lambda: _script(words[1:]))
-        assert words[0] in SHELL, f"{words[0]} is not run here: mark the block with a comment"
+        assert words[0] in SHELL, f"{words[0]} is not run by this tool: mark the block with a comment"
         return subprocess.run(words, check=True, capture_output=True, text=True).stdout
 
     def _ours(self, words: list[str]) -> str:
@@ -310,7 +317,8 @@ def in_folder(folder: Path) -> Iterator[None]:
     os.environ.update(COLUMNS=str(COLUMNS), NO_COLOR="1")
     os.environ.pop("ZCBENCH_RUNS", None)
     try:
-        with torchvision_importable():
+        with torchvision_importable(), warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of libraries, at their import
             yield
     finally:
         os.chdir(before)
@@ -331,7 +339,7 @@ def run_page(page: Path, *, all_of_it: bool = False) -> list[tuple[Block, str]]:
     session, printed, found = Session(all_of_it=all_of_it), None, []
     for block in blocks_of(page):
         if block.is_output:
-            if printed is not None and "not run" not in block.comments:
+            if printed is not None:
                 found.append((block, printed))
             printed = None
         elif block.language == "python" or block.is_shell or block.title:
@@ -364,7 +372,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as folder, in_folder(Path(folder).resolve()):
             outputs = run_page(page, all_of_it=options.all)
         for block, printed in outputs:
-            if not same_output(block.text, printed):
+            if not shows(block, printed):
                 differ += 1
                 sys.stdout.write(f"{block} shows another output:\n{printed}\n")
         if options.write:

@@ -120,8 +120,8 @@ def test_what_is_missing_is_called_images(name, nowhere):
 
 
 BAD = {
-    "no mapping": (b"\x80\x02]q\x00.", "no file of cifar10's Python version"),
-    "other fields": (python2({"x": "y"}), "no file of cifar10's Python version"),
+    "no mapping": (b"\x80\x02]q\x00.", "not a file of cifar10's Python version"),
+    "other fields": (python2({"x": "y"}), "not a file of cifar10's Python version"),
     "lengths": (python2({"data": np.zeros((2, 3072), np.uint8), "labels": [1]}), "2 images and 1 labels"),
     "labels": (python2({"data": np.zeros((1, 3072), np.uint8), "labels": [11]}), "a label 11, beyond its 10 classes"),
     "code": (b"cos\nsystem\n(S'touch hacked'\ntR.", "was refused"),

@@ -95,7 +95,7 @@ def test_samples_that_change_from_call_to_call_are_refused():
     rng = np.random.RandomState(0)
     zcbench.register_batch("t-mine", classes=3)(lambda: (rng.standard_normal((6, 4)), np.arange(6) % 3))
     get_batch("t-mine", 2)
-    with pytest.raises(InvalidInputError, match="'t-mine' gave other samples than before: seed what"):
+    with pytest.raises(InvalidInputError, match="'t-mine' gave different samples than before: seed random"):
         get_batch("t-mine", 2)
     zcbench.register_batch("t-mine", classes=3, override=True)(lambda: (np.ones((6, 4)), np.arange(6) % 3))
     assert len(get_batch("t-mine", 2)) == 2
@@ -155,21 +155,21 @@ MISSING[3, 0, 1, 1] = np.nan
         ((IMAGES, 3), "and targets (): give inputs"),
         ((MISSING, LABELS), "its inputs are nan or infinite in sample 3"),
         ((np.full((6, 2), 1e300), LABELS), "its inputs are nan or infinite in sample 0"),
-        ((IMAGES, LABELS - 1), "its targets hold -1, and it has 6 classes: indices go from 0 to 5"),
-        ((IMAGES, LABELS + 1), "its targets hold 6, and it has 6 classes"),
-        ((IMAGES, np.full(6, -100)), "all its targets are -100: nothing is to be predicted"),
+        ((IMAGES, LABELS - 1), "its targets contain -1, and it has 6 classes: indices go from 0 to 5"),
+        ((IMAGES, LABELS + 1), "its targets contain 6, and it has 6 classes"),
+        ((IMAGES, np.full(6, -100)), "all its targets are -100: there is no prediction target"),
         ((IMAGES, LABELS / 6), "has 6 classes, and its targets are floats: give class indices, integers"),
         ((IMAGES.astype(np.uint8), LABELS), "its inputs are uint8: give float32, images normalised"),
         ((IMAGES > 0, LABELS), "its inputs are bool"),
         ((IMAGES, LABELS > 2), "its targets are bool: give integers or floats"),
-        ((IMAGES.astype(complex), LABELS), "its inputs are no array of numbers (it is complex128)"),
-        ((IMAGES.astype(object), LABELS), "its inputs are no array of numbers (it is object)"),
-        (([[1.0], [1.0, 2.0]], [0, 1]), "its inputs are no array of numbers (ValueError"),
-        ((["a.png", "b.png"], [0, 1]), "its inputs are no array of numbers"),
+        ((IMAGES.astype(complex), LABELS), "its inputs are not an array of numbers (it is complex128)"),
+        ((IMAGES.astype(object), LABELS), "its inputs are not an array of numbers (it is object)"),
+        (([[1.0], [1.0, 2.0]], [0, 1]), "its inputs are not an array of numbers (ValueError"),
+        ((["a.png", "b.png"], [0, 1]), "its inputs are not an array of numbers"),
         ((torch.zeros(6, 4).to_sparse(), LABELS), "its inputs are a tensor without plain numbers (float32)"),
         ((torch.zeros(6, 4, device="meta"), LABELS), "its inputs are a tensor without plain numbers"),
         ((np.ma.masked_equal(np.ones((6, 2)), 1), LABELS), "its inputs are masked in places"),
-        ((IMAGES, LABELS.astype(np.uint64) + 2**63), "its targets hold 9223372036854775"),
+        ((IMAGES, LABELS.astype(np.uint64) + 2**63), "its targets contain 9223372036854775"),
     ],
     ids=lambda part: part if isinstance(part, str) else "",
 )

@@ -133,7 +133,7 @@ def test_what_cannot_be_imported(tmp_path):
     refused(archive(files), DataMissingError, "has no images of cifar100", "cifar100")
     refused(archive(files)[:-300], DataCorruptError, "x.tar.gz")
     refused(archive(files, packed=False)[:2000], DataCorruptError, "ends")
-    refused(b"PK\3\4" + bytes(600), DataCorruptError, "no tar")
+    refused(b"PK\3\4" + bytes(600), DataCorruptError, "not a tar")
     refused(b"<!DOCTYPE html><html></html>", DataCorruptError, "web page")
     fewer = {name: content for name, content in files.items() if "_3" not in name}
     refused(archive(fewer), DataCorruptError, "has 4 of 5 files of training images")

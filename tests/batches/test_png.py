@@ -37,11 +37,11 @@ ROWS = bytes(32 * 97)
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"GIF89a", "no PNG"),
+        (b"GIF89a", "not a PNG"),
         (HEAD, "damaged"),
         (HEAD + IHDR[:-1] + b"x" + chunk(b"IDAT", zlib.compress(ROWS)), "damaged"),
-        (HEAD + chunk(b"IHDR", struct.pack(">IIBBBBB", 64, 32, 8, 2, 0, 0, 0)), "no RGB image of 32"),
-        (HEAD + chunk(b"IHDR", struct.pack(">IIBBBBB", 32, 32, 8, 3, 0, 0, 0)), "no RGB image of 32"),
+        (HEAD + chunk(b"IHDR", struct.pack(">IIBBBBB", 64, 32, 8, 2, 0, 0, 0)), "not an RGB image of 32"),
+        (HEAD + chunk(b"IHDR", struct.pack(">IIBBBBB", 32, 32, 8, 3, 0, 0, 0)), "not an RGB image of 32"),
         (HEAD + IHDR + chunk(b"IDAT", zlib.compress(ROWS[:-1])), "damaged"),
         (HEAD + IHDR + chunk(b"IDAT", zlib.compress(bytes(10**7))), "damaged"),
         (HEAD + chunk(b"IDAT", zlib.compress(ROWS)), "damaged"),

@@ -79,7 +79,7 @@ def test_runs_that_have_ended_are_no_mistake(cli, wide):
             "'f.txt' is not an image's name: use one of the suffixes .png",
         ),
         (["w.csv", "--horizon", 20, "--predictor", "lcpfm"], "lcpfn"),
-        (["w.csv", "--horizon", 20, "--curve", "loss_*"], "no column fits 'loss_*'"),
+        (["w.csv", "--horizon", 20, "--curve", "loss_*"], "no column matches 'loss_*'"),
     ],
 )
 def test_one_sentence(cli, wide, words, message):

@@ -238,6 +238,6 @@ def test_curves_of_ones_own_table(cli, place):
     assert "gcn is excluded because it does not apply" in result.out
     assert "1.000" in result.out
     wrong = cli("run", "my.csv", "--target", "acc", "--curve", "lss *", *words)
-    assert "no column fits 'lss *'" in wrong.sentence
+    assert "no column matches 'lss *'" in wrong.sentence
     other = cli("run", "digits-201", "--curve", "loss *", *words)
     assert "curve goes with curve predictors" in other.sentence

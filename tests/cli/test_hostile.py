@@ -114,11 +114,11 @@ def test_one_s_own_table(cli, sheet):
     assert shown.status == 0
     assert "[red]r[/red] [/] <script>alert(1)</script>" in inert(shown.out).replace("\n", " ")
     assert len(inert(shown.err).splitlines()) == 2  # a column of text, values that are missing
-    assert "is left out because it is text" in shown.err
+    assert "is excluded because it is text" in shown.err
     read = check_json(cli("run", sheet, "--target", column("t"), "--json").out)
     assert {entry["proxy"] for entry in read["entries"]} == {column("p"), column("gap")}
     assert read["target"] == column("t")
-    assert any("is left out because it is text" in note for note in read["notes"])
+    assert any("is excluded because it is text" in note for note in read["notes"])
 
 
 def test_what_is_wrong_with_it(cli, sheet, place):
@@ -237,7 +237,7 @@ def test_narrow_terminals(cli, place, monkeypatch, width):
     out = cli("run", "my.csv", "--target", "acc").out
     assert all(len(line) <= width for line in out.splitlines())
     assert "score" in out
-    assert ("Not shown" in out.replace("\n", " ")) == (width < 120)
+    assert ("Dropped at" in out.replace("\n", " ")) == (width < 80)
     for kind in ("proxies", "benchmarks", "spaces", "tracks"):
         text = cli("list", kind).out
         assert all(len(line) <= width for line in text.splitlines())

@@ -313,7 +313,8 @@ def test_columns_of_one_s_own_table(cli, place, words):
     taus = {entry["proxy"]: entry["tau"] for entry in json.loads(result.out)["entries"]}
     assert taus == {"size": pytest.approx(1), "score": pytest.approx(2 / 3)}
     assert "size" in cli("run", *words, "--target", "acc").out
-    assert not place.joinpath("runs").exists()
+    assert Store("runs").every_benchmark() == ["own-my"]  # how the table is read; there are no records
+    assert Store("runs").benchmarks() == []
     only = json.loads(cli("run", *words, "--target", "acc", "--proxies", "sc*", "--json").out)
     assert [entry["proxy"] for entry in only["entries"]] == ["score"]
 
@@ -367,18 +368,22 @@ HALF = "arch;acc;my score;p;note\na;90,5;1;1.5;x\nb;91,5;2;2,5;y\nc;92;;1;z\nd;9
 def test_what_was_left_out_of_one_s_own_table_is_said(cli, place):
     place.joinpath("my.csv").write_text(HALF)
     shown = cli("run", "my.csv", "--target", "acc")
-    reason = "the column 'p' is left out because it mixes decimal commas and points ('2,5' in line 3, '1.5' in line 2)."
+    reason = "the column 'p' is excluded because it mixes decimal commas and points ('2,5' in line 3, '1.5' in line 2)."
     assert shown.err.splitlines() == [
         f"zcbench: my.csv: {reason}",
-        "zcbench: my.csv: the column 'note' is left out because it is text ('x' in line 2).",
+        "zcbench: my.csv: the column 'note' is excluded because it is text ('x' in line 2), and no two texts are the "
+        "same.",
         "zcbench: my.csv: of 5 rows, values are missing: 1 of 'my score'.",
     ]
-    assert "left out" not in shown.out  # once is enough
+    assert "excluded" not in shown.out  # once is enough
     read = json.loads(cli("run", "my.csv", "--target", "acc", "--json").out)
     assert [entry["proxy"] for entry in read["entries"]] == ["my score"]
     assert reason[4:] in " ".join(read["notes"])
     asked = cli("run", "my.csv", "--target", "acc", "--proxies", "p")
-    assert "has no columns of numbers besides the target that --proxies names. The column 'p' is left" in asked.sentence
+    assert (
+        "has no columns of numbers besides the target that --proxies names. The column 'p' is excluded"
+        in asked.sentence
+    )
     swept = ("--predictors", "gp", "--train-sizes", "2", "--seeds", "1", "--json")
     swept = cli("run", "my.csv", "--target", "acc", *swept)
     assert reason in swept.err

@@ -63,7 +63,7 @@ def test_columns_that_are_left_out_are_named(write, cells, reason):
     assert reason in found.left_out["p"]
     assert found.texts["p"] == cells
     table = own_benchmark(write("arch;acc;p\n" + "".join(f"n{i};{i};{c}\n" for i, c in enumerate(cells))), "acc")
-    assert any(note.startswith("The column 'p' is left out because ") and reason in note for note in table.notes)
+    assert any(note.startswith("The column 'p' is excluded because ") and reason in note for note in table.notes)
 
 
 def test_points_beside_decimal_commas_may_separate_thousands(write):
@@ -91,7 +91,10 @@ def test_numbers_that_no_float_holds_are_noticed(write):
 
 def test_missing_values_are_counted(write):
     table = own_benchmark(write("arch,acc,p\na,,1\nb,2,\nc,3,NA\nd,4,4\n"), "acc")
-    assert table.notes == ("Of 4 rows, values are missing: 1 of 'acc', 2 of 'p'.",)
+    assert table.notes == (
+        "Of 4 rows, values are missing: 2 of 'p'.",
+        "Of 4 architectures, 3 are trained, as they have a value of 'acc', and 1 is a candidate.",
+    )
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|", " ", "  "])

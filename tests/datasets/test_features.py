@@ -17,7 +17,7 @@ def test_texts_that_repeat_are_categories(write):
     assert table.requested == ()
     assert "The text in 'act' has 2 categories, which predictors use." in table.notes
     assert (
-        "The column 'note' is left out because it is text ('x1' in line 2), and no two texts are the same."
+        "The column 'note' is excluded because it is text ('x1' in line 2), and no two texts are the same."
         in table.notes
     )
 

@@ -136,8 +136,8 @@ def test_the_surest_column_names_the_architectures(write):
     assert [a.key for a in table.architectures] == ["a", "b"]
     assert table.facts == {}
     assert table.notes == (
-        "The column 'id' is left out because its name says that it names architectures.",
-        "The column 'name' is left out because it is text ('x' in line 2).",
+        "The column 'id' is excluded because its name says that it names architectures.",
+        "The column 'name' is excluded because it is text ('x' in line 2).",
     )
 
 

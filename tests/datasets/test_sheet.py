@@ -87,7 +87,7 @@ def test_what_is_skipped_is_said(write):
         .startswith("2 line(s) that begin with # were skipped: 1, 6.")
     )
     (note,) = own_benchmark(write(",arch,acc\n0,a,1\n1,b,2\n"), "acc").notes
-    assert note == "The column 'column 1' is left out because it numbers the rows, as pandas' index does."
+    assert note == "The column 'column 1' is excluded because it numbers the rows, as pandas' index does."
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
@@ -176,7 +176,9 @@ def test_parquet_is_read_as_text_is(write, tmp_path):
     table = parquet(arch=[[64, 2], [3, 4]], acc=[1.0, 2.0], yes=[True, False], when=["2020-01-01", "x"])
     assert [a.key for a in table.architectures] == ["[64, 2]", "[3, 4]"]
     assert table.facts["yes"].tolist() == [1, 0]
-    assert table.notes == ("The column 'when' is left out because it is text ('2020-01-01' in row 1).",)
+    assert table.notes == (
+        "The column 'when' is excluded because it is text ('2020-01-01' in row 1), and no two texts are the same.",
+    )
     with pytest.raises(DataCorruptError, match="'a' is in rows 1 and 2"):
         parquet(arch=["a", "a"], acc=[1.0, 2.0])
     table = parquet(acc=[1.0, 2.0], p=[3, 4], __index_level_0__=[7, 9])

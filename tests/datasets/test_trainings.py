@@ -1,4 +1,4 @@
-"""Repeated trainings of user-defined tables, told apart by a column of seeds."""
+"""Repeated trainings of user-defined tables, with a column of seeds."""
 
 import itertools
 
@@ -98,7 +98,7 @@ def test_names_that_repeat_without_the_option(table):
 
 def test_a_column_that_repeats_nothing(table):
     found = table([("a", 0, 1), ("b", 0, 2)])
-    assert "No architecture has a second row: 'seed' tells no repeated trainings apart." in found.notes
+    assert "No architecture has a second row: 'seed' distinguishes no repeated trainings." in found.notes
     assert found.repeats() is None
 
 

@@ -109,6 +109,25 @@ def test_failures_are_counted_and_never_numbers(table):
     assert found.point("broken", 0.5) is None
 
 
+@pytest.mark.parametrize("word", ["skipped", "left out"])  # the second is in stores of earlier versions
+def test_curves_without_a_forecast_are_counted_by_reason(table, word):
+    metrics = {"curves": 6.0, "log_density": 1.5, "mse": 0.25, "predict_seconds": 0.5, "left_out": 2.0}
+    some = [
+        forecast(
+            "picky@1",
+            benchmark="chars-rnn@1",
+            curve="valid_nll",
+            seed=seed,
+            metrics=metrics,
+            detail=f"2 curves {word} because it needs 4 values of a curve.",
+        )
+        for seed in range(5)
+    ]
+    found = compare_forecasts([*TRIALS, *some], table)
+    assert found.point("picky", 0.1).left_out == {"it needs 4 values of a curve.": 10}
+    assert "picky: 10 curves skipped because it needs 4 values of a curve." in found.footnotes()
+
+
 def test_predictors_without_a_spread_are_judged_by_what_they_have(table):
     metrics = {"curves": 10.0, "mse": 0.2, "tau": 0.4, "predict_seconds": 0.0, "fit_seconds": 0.0}
     plain = [

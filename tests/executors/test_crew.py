@@ -89,15 +89,15 @@ def test_where_no_machine_can_do_it_the_search_ends(tmp_path):
     with pytest.raises(ZcbenchError) as error:
         list(made.do(tasks("one")))
     assert str(error.value) == (
-        "the function could not be called: no worker is left (no module named 'x'). What a ledger holds is kept: start "
-        "the same search again to go on."
+        "the function could not be called: no worker is left (no module named 'x'). The ledger's content is kept: "
+        "start the same search again to resume it."
     )
 
 
 def test_an_engine_that_ends(tmp_path):
     made = crew(Recorded(EngineEndedError("the scheduler")), tmp_path)
     with pytest.raises(
-        ZcbenchError, match=r"the scheduler has ended\. What a ledger holds is kept: start the same search"
+        ZcbenchError, match=r"the scheduler has ended\. The ledger's content is kept: start the same search"
     ):
         list(made.do(tasks("one")))
 

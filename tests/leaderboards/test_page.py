@@ -132,12 +132,6 @@ def test_proxies_have_links_to_their_papers(plain):
     assert "<b>Doe</b>, " in "".join(page.text("li"))  # words of others are no markup
 
 
-def test_papers_are_those_of_the_registry():
-    import list_papers
-
-    assert list_papers.FILE.read_text(encoding="utf-8") == list_papers.text()
-
-
 def test_date_and_citation(plain):
     text = " ".join(text for _, text in Page(to_html([plain], written=date(2026, 11, 27))).texts)
     assert f"Written by zcbench {zcbench.__version__} on 2026-11-27." in text

@@ -39,7 +39,7 @@ def test_sums_and_averages_of_losses():
 
 def test_a_curve_is_what_they_take():
     table = easy_table()
-    with pytest.raises(InvalidInputError, match="onehot shows no learning curve"):
+    with pytest.raises(InvalidInputError, match="onehot has no learning curve"):
         zcbench.get_predictor("sotl:encoding=onehot").fit(table.known, table.targets)
 
 

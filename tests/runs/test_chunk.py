@@ -51,8 +51,8 @@ def test_what_another_machine_may_do(order, tmp_path):
     changed = tmp_path / "changed"
     changed.write_bytes(b"something else")
     for changes, said in (
-        ({"plan": str(tmp_path / "gone")}, "does not see the store"),
-        ({"plan": str(changed)}, "is not what the run wrote"),
+        ({"plan": str(tmp_path / "gone")}, "cannot read the store"),
+        ({"plan": str(changed)}, "is not the file that the run wrote"),
         ({"plan": str(changed), "digest": hashlib.sha256(b"something else").hexdigest()}, "cannot read the plan"),
         ({"imports": [str(tmp_path / "gone.py")]}, "gone.py is not a file"),
     ):
@@ -66,6 +66,6 @@ def test_a_plan_that_somebody_exchanged_is_not_unpickled(order):
     marker = Path(order["store"], "ran")
     evil = f"cos\nsystem\n(S'touch {marker}'\ntR.".encode()
     Path(order["plan"]).write_bytes(evil)
-    with pytest.raises(ZcbenchError, match="is not what the run wrote there"):
+    with pytest.raises(ZcbenchError, match="is not the file that the run wrote"):
         compute(order)
     assert not marker.exists()

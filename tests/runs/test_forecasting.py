@@ -189,8 +189,8 @@ def test_curves_that_cannot_be_forecast_are_counted(registry):
     curves[0, 0, 1:4] = np.nan
     result = outcome(work(curves, parts=1), "t-picky", "0.4")
     assert (result.metrics["curves"], result.metrics["left_out"]) == (2, 2)
-    assert "1 curve left out because it needs 4 values of a curve." in result.detail
-    assert "1 curve left out because its forecast is not a number." in result.detail
+    assert "1 curve skipped because it needs 4 values of a curve." in result.detail
+    assert "1 curve skipped because its forecast is not a number." in result.detail
     few = outcome(work(curves, parts=1), "t-picky", "0.1")
     assert few.status is Status.UNSUPPORTED and "needs 4 values" in few.detail
 

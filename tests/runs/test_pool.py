@@ -85,7 +85,7 @@ def test_curves_are_means_over_trainings_and_all_trainings_are_paid():
     assert set(both.curves) == set(both.epoch_seconds) == {"loss", "err"}
     with pytest.raises(UnknownNameError, match="unknown learning curve 'los': did you mean 'loss'"):
         with_curves(pool, made, ["los"])
-    with pytest.raises(InvalidInputError, match="toy has no learning curves: choose predictors that see architectures"):
+    with pytest.raises(InvalidInputError, match="toy has no learning curves: choose predictors on architectures"):
         with_curves(pool, dataclasses.replace(made, curves={}), ["loss"])
 
 

@@ -152,7 +152,7 @@ def test_columns_of_another_kind(files):
         ({"target": None}, InvalidInputError, "say which column of trained.csv to predict: --target COLUMN"),
         ({"candidates": None}, InvalidInputError, "has a value of 'val_top1' in every row: give candidates"),
         ({"candidates": "trained.csv"}, InvalidInputError, "all 40 candidates .* are trained networks"),
-        ({"candidates": ["m1"]}, InvalidInputError, "nothing but names is known of these candidates"),
+        ({"candidates": ["m1"]}, InvalidInputError, "only names are known of these candidates"),
         ({"features": "val_top5"}, InvalidInputError, "have no values of 'val_top5', which --features names"),
         ({"features": "dept"}, UnknownNameError, "did you mean 'depth'"),
         ({"exclude": ["depth", "width", "act"]}, InvalidInputError, "no column that can be a feature has values"),

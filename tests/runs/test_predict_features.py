@@ -52,8 +52,8 @@ def test_extrapolation_is_said(tables):
     rest = "model,size,depth,act\nd,9000,2,relu\ne,1,9,relu\nf,300,2,relu\n"
     found = usable_features(*tables(TRAINED, rest), by_space=False)
     assert (
-        "2 of 3 candidates are outside of the range of the trained networks in a feature (size 2, depth 1): predictions "
-        "there are extrapolations." in found.notes
+        "2 of 3 candidates are outside of the range of the trained networks in a feature (size 2, depth 1): "
+        "predictions there are extrapolations." in found.notes
     )
 
 

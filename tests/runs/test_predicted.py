@@ -56,6 +56,11 @@ def test_what_is_odd_is_said():
     leak = Choice("gp", Estimate(0.97, 0.9, 0.99, 20), 0.97, {"gp": 0.97})
     assert "check that no feature is a result of the same training" in " ".join(prediction(choice=leak).footnotes())
     assert "below .005" in prediction(choice=leak).footnotes()[0]
+    kept = Choice("average(gp)", TAU, 0.65, {"average(gp)": 0.65, "gp": 0.7})
+    assert (
+        "The average is kept unless another is better"
+        in prediction(choice=kept, predictor="average(gp)").footnotes()[1]
+    )
     forced = prediction(forced=True).footnotes()[0]
     assert forced == (
         "gp ranks held-out networks with Kendall's tau 0.60 [0.30, 0.80] (95 % interval over 20 networks; 5-fold "

@@ -30,7 +30,7 @@ def test_a_predictor_that_fails_is_not_chosen(monkeypatch):
         with pytest.raises(InvalidInputError, match="fails cannot be used here: RuntimeError: the matrix is singular"):
             predict(TRAINED, candidates=REST, predictor="fails")
         monkeypatch.setattr(_ranking, "TRIED", ("fails",))
-        with pytest.raises(InvalidInputError, match="no predictor can learn from these networks. fails was not tried"):
+        with pytest.raises(InvalidInputError, match=r"no predictor can learn from these networks. fails was not tried"):
             predict(TRAINED, candidates=REST)
 
 
@@ -58,5 +58,5 @@ def test_rankers_give_values_in_the_unit_of_the_target():
 def test_networks_of_one_kind_cannot_be_divided(tmp_path):
     rows = [f"m{n},{n % 3},{n}" for n in range(12)]
     (tmp_path / "my.csv").write_text("model,depth,acc\n" + "\n".join([*rows, "x,1,"]))
-    with pytest.raises(InvalidInputError, match="12 trained networks of my.csv have 3 different rows of features"):
+    with pytest.raises(InvalidInputError, match=r"12 trained networks of my.csv have 3 different rows of features"):
         predict(tmp_path / "my.csv", "acc", predictor="bayesian_ridge")

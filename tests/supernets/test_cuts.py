@@ -334,8 +334,8 @@ def test_blocks_of_blocks():
     for had, has, said in (
         ((4, 5), (2, 2), "not consist of 4 x 5"),
         ((4, 6), (2,), "not consist of"),
-        ((4, 6), (5, 6), "no part of 4 x 6"),
-        ((4, 6), (0, 6), "no part of 4 x 6"),
+        ((4, 6), (5, 6), "not part of 4 x 6"),
+        ((4, 6), (0, 6), "not part of 4 x 6"),
     ):
         with pytest.raises(InvalidInputError, match=said):
             cuts.first_of_blocks(value, 0, had, has)

@@ -287,13 +287,13 @@ def test_files_that_are_there_are_not_replaced_unasked(tmp_path):
     network, example = nn.Linear(4, 3).eval(), torch.randn(3, 4)
     (tmp_path / "network.pt2").write_text("precious")
     with pytest.raises(
-        InvalidInputError, match=r"network\.pt2 is there already: give another folder or name, or overwrite"
+        InvalidInputError, match=r"network\.pt2 exists already: give another folder or name, or overwrite"
     ):
         export(network, tmp_path, example)
     assert sorted(one.name for one in tmp_path.iterdir()) == ["network.pt2"]
     export(network, tmp_path, example, kinds="weights")
     (tmp_path / "a.json").write_text("{}")
-    with pytest.raises(InvalidInputError, match=r"a\.json is there already"):
+    with pytest.raises(InvalidInputError, match=r"a\.json exists already"):
         export(network, tmp_path, example, kinds="weights", name="a")
     done = export(Branch().eval(), tmp_path, example, kinds=["weights", "torch"], overwrite=True)
     assert done.failed["torch"].endswith("The file of this name is from an earlier export.")

@@ -31,7 +31,7 @@ def test_the_code_to_build_is_given_only_where_it_holds(tmp_path):
 @pytest.mark.parametrize(
     ("changed", "sentence"),
     [
-        ({"kinds": ["onyx"]}, "kind 'onyx': choose of weights, torch, onnx"),
+        ({"kinds": ["onyx"]}, "kind 'onyx': choose from weights, torch, onnx"),
         ({"kinds": []}, "no kind of file"),
         ({"name": "a/b"}, "not a portable file name"),
         ({"name": ".."}, "not a portable file name"),

@@ -206,7 +206,7 @@ class Pair(nn.Linear):
     [
         ({"targets": task()[1][:-1]}, "96 samples and 95 targets"),
         ({"targets": task()[1].float()}, "give classes"),
-        ({"targets": task()[1] + 7}, "targets go up to 9, and the network gives 3 logits"),
+        ({"targets": task()[1] + 7}, "targets go up to 9, but the network returns 3 logits"),
         ({"targets": task()[1] - 1}, "a target of training data is -1"),
         ({"steps": 0}, "steps 0: choose at least 1"),
         ({"rate": math.nan}, "rate nan: choose a finite number"),

@@ -111,7 +111,7 @@ def test_only_the_rounds_that_waited_least_count():
     assert found.waited == pytest.approx(0.015) and "p90 is" in found.note
     assert found.low <= 3.5 and found.high >= 9.5  # the medians of both processes
     busy = _summary([rounds(([1], 0.5), ([2], 0.7))], PLAN, "here")
-    assert busy.note == "The machine was busy: 50% of the time went by waiting for a core."
+    assert busy.note == "The machine was busy: 50% of the time was spent waiting for a core."
     spread = _summary([rounds(([1, 2, 3, 4], 0.0), ([5], 0.01))], PLAN, "here")
     assert spread.note.startswith("Inferences differ much (p90 is 2.8 times p10)")
     several = _summary([rounds(([1], 0.5), ([2], 0.7))], Plan(1, 10**6, 2, 1, 1.0, 1.0), "here")
@@ -140,7 +140,7 @@ def test_the_interval_knows_that_rounds_are_not_independent_draws():
         ({"seconds": 0}, "seconds 0"),
         ({"timeout": -1}, "a timeout of -1 seconds"),
         ({"network": 3}, "the network is 3: give a torch.nn.Module or an .onnx file"),
-        ({"network": "a.pt"}, "a.pt is no .onnx file"),
+        ({"network": "a.pt"}, "a.pt is not an .onnx file"),
         ({"network": nn.Linear(2, 2)}, "training mode"),
         ({"inputs": 3}, "without a tensor"),
     ],

@@ -121,7 +121,7 @@ def test_searchers_that_know_objectives_beforehand_measure_what_they_evaluate_al
 
 
 def test_bounds_below_the_fastest_say_what_is_within_reach(clock):
-    with pytest.raises(InvalidInputError, match=r"latency_ms reaches from .* to 1\.8"):
+    with pytest.raises(InvalidInputError, match=r"latency_ms ranges from .* to 1\.8"):
         zcbench.search(supernet(), lambda one: 1.0, constraints={"latency_ms": 0.001}, budget=3)
 
 

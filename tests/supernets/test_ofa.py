@@ -210,7 +210,7 @@ def without(weights, ending):
 def test_weights_of_another_network(weights):
     last = "blocks.20.mobile_inverted_conv.depth_conv.bn.bn.weight"
     for wrong, said in (
-        (without(weights, last), "has no blocks.20.mobile_inverted_conv.depth_conv.bn.weight, and ofa-mbv3 has"),
+        (without(weights, last), "has no blocks.20.mobile_inverted_conv.depth_conv.bn.weight, but ofa-mbv3 has"),
         (
             without(weights, "7to5_matrix"),
             "has no blocks.1.mobile_inverted_conv.depth_conv.conv.7to5_matrix and 19 more",

@@ -17,7 +17,7 @@ def test_it_says_who_is_above_the_parameters():
     assert [one.name for one in report.above()] == ["inherited(naswot)"]  # trainings themselves are no scorer
     notes = " ".join(report.footnotes())
     assert "Above params by its interval, of 5 scorers: inherited(naswot) by 0.05 [0.01, 0.10]." in notes
-    assert "of so many, about 0.1 are above by chance" in notes
+    assert "of this many, about 0.1 are above by chance" in notes
     assert "test_nll" in report.headline() and "0.73 [0.70, 0.76]" in report.headline()
     none = ranking(scorers=(row("params"), row("naswot", over=(0.1, -0.1, 0.3))))
     assert "of 2 scorers: none." in " ".join(none.footnotes())
@@ -32,9 +32,9 @@ def test_what_is_not_listed_is_named():
     notes = " ".join(report.footnotes())
     for text in (
         "Not shown, failed: head_confidence.",
-        "Not shown, the same scores as with fresh weights: inherited(params).",
-        "Left out: 1 subnet without a result",
-        "first 40 subnets alone: ntk_cond",
+        "Not shown, the same scores as with new weights: inherited(params).",
+        "Excluded: 1 subnet without a result",
+        "Measured only on the first 40 subnets: ntk_cond",
     ):
         assert text in notes
     assert "quick form" not in notes and "quick form" in " ".join(ranking(plan={"quick": True}).footnotes())
@@ -43,7 +43,7 @@ def test_what_is_not_listed_is_named():
 def test_scores_of_some_subnets_are_marked_and_of_few_are_not_listed():
     report = ranking(subnets=tuple("abcdef"), scorers=(row("params", n=6), row("slow"), row("odd", failures=6, n=2)))
     assert [cells[0] for cells in report.cells()] == ["params", "slow, 4 subnets"]
-    assert "Not shown, failed, 2 scores alone: odd." in report.footnotes()
+    assert "Not shown, failed, only 2 scores: odd." in report.footnotes()
 
 
 def test_names_are_whole_and_costs_stand_at_80_columns():
@@ -61,7 +61,7 @@ def test_rows_for_programs():
     assert (found[1]["failed"], found[1]["ok"], found[6]["tau"]) == ("2", "6", "")
     content = json.loads(report.to_json())
     assert content["rows"][6]["tau"] is None and content["ceiling"] == 0.73 and len(content["subnets"]) == 4
-    assert report["params"].tau == 0.65 and str(report).startswith("Who ranks 4 subnets")
+    assert report["params"].tau == 0.65 and str(report).startswith("Scorers that rank 4 subnets")
     with pytest.raises(KeyError):
         report["nobody"]
 

@@ -146,7 +146,10 @@ def test_places_without_a_class_change_no_gradient():
         ((), "contain no tensor"),
         ({"a": 3}, "contain no tensor"),
         (torch.tensor(3.0), "contain no tensor"),
-        ((torch.zeros(4, 3), torch.zeros(5, 3)), r"the shapes \(4, 3\), \(5, 3\): each needs as many samples"),
+        (
+            (torch.zeros(4, 3), torch.zeros(5, 3)),
+            r"the shapes \(4, 3\), \(5, 3\): each needs the same number of samples",
+        ),
         (torch.zeros(0, 3), "have no sample"),
     ],
 )

@@ -51,7 +51,7 @@ def test_names_tell_of_several_parts(name, layer):
     larger, smaller, wide = (
         nn.Sequential(nn.ModuleDict({name: layer(*sizes)})) for sizes in ((8, 24), (8, 12), (6, 24))
     )
-    with pytest.raises(InvalidInputError, match=rf"0\.{name} makes .* the first 12 of its 24 outputs are not"):
+    with pytest.raises(InvalidInputError, match=rf"0\.{name} computes .* the first 12 of its 24 outputs are not"):
         shared_weights(larger, smaller)
     assert set(shared_weights(larger, wide)) == {f"0.{name}.weight", f"0.{name}.bias"}  # as many outputs
     shared_weights(nn.ModuleDict({"into": layer(8, 24)}), nn.ModuleDict({"into": layer(8, 12)}))

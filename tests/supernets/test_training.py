@@ -351,7 +351,7 @@ def test_a_step_that_raised_leaves_no_gradient():
 
 def test_what_augment_makes_is_checked():
     for augment, said in (
-        (lambda inputs, generator: inputs[:2], "augment returns 2 samples of 8"),
+        (lambda inputs, generator: inputs[:2], "augment returns 2 samples for 8"),
         (3, "augment is 3: give a function"),
         (lambda inputs, generator: None, "augmented inputs are given as NoneType"),
         (lambda inputs, generator: inputs.numpy(), "for example with torch.as_tensor"),
@@ -389,7 +389,7 @@ def test_what_cannot_be_trained():
     ):
         with pytest.raises(InvalidInputError):
             training(**wrong)
-    with pytest.raises(InvalidInputError, match="and the network gives 10 logits: give classes from 0 to 9"):
+    with pytest.raises(InvalidInputError, match="but the network returns 10 logits: give classes from 0 to 9"):
         run(training(samples=(inputs, targets + 20)))
     with pytest.raises(UnknownNameError, match="did you mean 'sandwich'"):
         training(rule="sandwitch")

@@ -51,7 +51,7 @@ def test_slices_of_a_larger_tensor_are_written_alone():
 def test_what_cannot_be_written_is_a_sentence():
     broken = nn.Linear(2, 2)
     broken.weight.data[0, 0] = torch.nan
-    with pytest.raises(InvalidInputError, match="'weight' holds nan"):
+    with pytest.raises(InvalidInputError, match="'weight' contains nan"):
         packed(broken, {})
 
     class Extra(nn.Linear):
@@ -60,7 +60,7 @@ def test_what_cannot_be_written_is_a_sentence():
 
         def set_extra_state(self, state): ...
 
-    with pytest.raises(InvalidInputError, match="is a dict, and a file of weights holds tensors"):
+    with pytest.raises(InvalidInputError, match="is a dict, but a file of weights contains tensors"):
         packed(Extra(2, 2), {})
     sparse = nn.Module()
     sparse.register_buffer("graph", torch.eye(3).to_sparse())
@@ -85,7 +85,7 @@ def test_weights_of_another_network_are_refused_and_change_nothing(tmp_path, oth
     path = tmp_path / "a.safetensors"
     path.write_bytes(packed(nn.Linear(2, 2), {"class": "torch.nn.Linear", "architecture": "a|b"}))
     before = [one.clone() for one in other.parameters()]
-    with pytest.raises(InvalidInputError, match="has the weights of a\\|b, and which do not fit this network"):
+    with pytest.raises(InvalidInputError, match="has the weights of a\\|b, which do not fit this network"):
         load_weights(other, path)
     assert all(map(torch.equal, before, other.parameters()))
 

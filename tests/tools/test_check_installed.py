@@ -36,12 +36,12 @@ def test_what_a_command_does_wrong():
     job = Job("list", says=["naswot"], json=True)
     assert wrong(job, 0, '"naswot"', "") == []
     assert wrong(job, 2, "x", "Traceback\n") == [
-        "status 2 and not 0",
-        "does not say 'naswot'",
+        "status 2 instead of 0",
+        "does not contain 'naswot'",
         "a traceback",
         "standard output is not JSON",
     ]
-    assert wrong(Job("x", 2), 2, "", "one\ntwo\nthree\n") == ["more than a sentence"]
+    assert wrong(Job("x", 2), 2, "", "one\ntwo\nthree\n") == ["an error of more than one sentence"]
 
 
 def test_the_commands_are_understood():

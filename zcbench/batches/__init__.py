@@ -1,6 +1,6 @@
-"""Batches: samples of the data that the benchmarks' networks were trained on.
+"""Batches: samples of the training data of the benchmarks' networks.
 
-Each file without a leading underscore holds one family and registers its batches.
+Each file without a leading underscore is one family and registers its batches.
 """
 
 from typing import Any

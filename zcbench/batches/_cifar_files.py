@@ -1,4 +1,4 @@
-"""Where CIFAR's images are on this machine, in which layout, and how each layout is read.
+"""The places of CIFAR's images on this machine, their layouts, and a reader of each layout.
 
 The authors' layouts are ``cifar-10-batches-bin`` and ``cifar-100-binary`` (records of bytes), and
 ``cifar-10-batches-py`` and ``cifar-100-python`` (pickles, which are read without running code). Torchvision and Keras
@@ -36,13 +36,13 @@ class Layout:
     """Names of files and fields of one data set.
 
     Attributes:
-        name: of the data set.
+        name: name of the data set.
         classes: number of classes.
         binary: files of the binary version, a pattern below a root.
         pickled: files of the Python version, a pattern below a root.
-        fields: names of the labels in the Python version and at Hugging Face, in the order in which they are tried.
-        labels: bytes of labels before each image of the binary version; the last is the class.
-        hub: names of the data set at Hugging Face, as its folders have them.
+        fields: names of the labels in the Python version and at Hugging Face, in the order of the search.
+        labels: number of label bytes before each image of the binary version; the last is the class.
+        hub: names of the data set in folders of Hugging Face.
         remotes: the authors' archives.
     """
 
@@ -102,10 +102,10 @@ class Images:
     """The training images of a data set.
 
     Attributes:
-        place: where they are.
+        place: their place.
         labels: class of each, ``(n,)``.
-        take: from rows to their pixels, ``(k, 3, 32, 32)``.
-        order: what the order of the images is, where it is not the authors'; empty where it is.
+        take: returns the pixels of rows, ``(k, 3, 32, 32)``.
+        order: the order of the images if it is not the authors'; else empty.
     """
 
     place: str
@@ -115,7 +115,7 @@ class Images:
 
 
 def kept(name: str) -> Path | None:
-    """Return the file of ``zcbench data get`` and ``import``: records of one label byte and an image."""
+    """Return the path of the images of ``zcbench data get`` and ``import``: records of one label byte and an image."""
     cache = known_cache()
     return None if cache is None else cache / "images" / f"{name}.bin"
 
@@ -146,7 +146,7 @@ def find_images(name: str, path: Path | None = None) -> Images:
 
 
 def searched(name: str) -> list[str]:
-    """Return the places that are searched, in order, each with the names of its files."""
+    """List the places of the search, in order, each with the names of its files."""
     layout = LAYOUTS[name]
     data = os.environ.get("ZCBENCH_DATA")
     folders = [layout.binary.split("/")[0], layout.pickled.split("/")[0]]
@@ -165,7 +165,7 @@ def searched(name: str) -> list[str]:
 
 
 def read_layout(root: Path, layout: Layout) -> Images | None:
-    """Read the images below a root in one of the authors' layouts; None if neither is there."""
+    """Read the images below a root in one of the authors' layouts; None if there are none."""
     if paths := sorted(root.glob(layout.binary)):
         return joined([read_binary(path, layout.labels, layout.classes) for path in paths], str(paths[0].parent))
     if paths := sorted(root.glob(layout.pickled)):
@@ -174,7 +174,7 @@ def read_layout(root: Path, layout: Layout) -> Images | None:
 
 
 def joined(parts: Sequence[Images], place: str) -> Images:
-    """Join several files."""
+    """Join the images of several files."""
     labels = np.concatenate([part.labels for part in parts])
     starts = np.cumsum([0, *(len(part.labels) for part in parts)])
 
@@ -197,7 +197,7 @@ def read_binary(path: Path, labels: int, classes: int) -> Images:
         classes: number of classes.
 
     Raises:
-        DataCorruptError: it is no whole number of records, or a label is out of range.
+        DataCorruptError: it is not a whole number of records, or a label is out of range.
     """
     length = labels + PIXELS
     size = path.stat().st_size
@@ -213,7 +213,7 @@ def read_pickled(path: Path, layout: Layout) -> Images:
     """Read a file of the Python version; no code in it runs.
 
     Raises:
-        DataCorruptError: it is no such file.
+        DataCorruptError: it is not such a file.
     """
     content = read_pickle(path)
     named = {_text(key): value for key, value in content.items()} if isinstance(content, dict) else {}
@@ -222,7 +222,7 @@ def read_pickled(path: Path, layout: Layout) -> Images:
     whole = isinstance(pixels, np.ndarray) and pixels.dtype == np.uint8 and pixels.shape[1:] == (PIXELS,)
     if not whole or not isinstance(labels, list) or not all(type(one) is int for one in labels):
         raise DataCorruptError(
-            f"{path} is no file of {layout.name}'s Python version: it must hold data, uint8 (n, {PIXELS}), and "
+            f"{path} is not a file of {layout.name}'s Python version: it must contain data, uint8 (n, {PIXELS}), and "
             f"{layout.fields[0]}."
         )
     if len(labels) != len(pixels) or not labels:
@@ -234,7 +234,7 @@ def read_pickled(path: Path, layout: Layout) -> Images:
 
 @functools.lru_cache(maxsize=5)
 def _pickled(path: Path, stamp: tuple[int, int], layout: Layout) -> Images:
-    """Read as :func:`read_pickled`, once while the file does not change: it takes a tenth of a second."""
+    """Read a pickle as :func:`read_pickled`, cached until the file changes, because it takes a tenth of a second."""
     return read_pickled(path, layout)
 
 
@@ -256,7 +256,7 @@ def _check_labels(path: Path, labels: NDArray[Any], classes: int) -> None:
 
 
 def _folders() -> list[Path]:
-    """Return the usual folders of torchvision (``root``) and Keras."""
+    """List the usual folders of torchvision and Keras, without those of ``ZCBENCH_DATA``."""
     found = [Path("data"), Path()]
     try:
         home = Path.home()
@@ -266,7 +266,7 @@ def _folders() -> list[Path]:
 
 
 def _samples(layout: Layout) -> Images | None:
-    """Read a sample, or a layout, in ``ZCBENCH_DATA``."""
+    """Find a sample, or a layout, in ``ZCBENCH_DATA``."""
     if not os.environ.get("ZCBENCH_DATA"):
         return None
     folder = data_folder()
@@ -278,7 +278,7 @@ def read_sample(path: Path, classes: int) -> Images:
     """Read some of the images from a ``.npz`` file.
 
     Raises:
-        DataCorruptError: it is damaged, or holds other arrays.
+        DataCorruptError: it is damaged, or contains other arrays.
     """
     try:
         with Arrays(path) as data:
@@ -293,13 +293,13 @@ def read_sample(path: Path, classes: int) -> Images:
 
 
 def _records(layout: Layout) -> Images | None:
-    """Read the file that ``zcbench data get`` or ``import`` kept."""
+    """Find the images of ``zcbench data get`` or ``import``."""
     path = kept(layout.name)
     return read_binary(path, 1, layout.classes) if path is not None and path.is_file() else None
 
 
 def _roots(layout: Layout) -> Images | None:
-    """Read a layout in one of the usual folders."""
+    """Find a layout in one of the usual folders."""
     for folder in _folders():
         nested = folder / f"{layout.pickled.split('/')[0]}-target"  # Keras 3
         for root in (folder, nested):
@@ -309,7 +309,7 @@ def _roots(layout: Layout) -> Images | None:
 
 
 def _cache() -> list[Path]:
-    """Return the cache folder of Hugging Face; none for a user without a home folder."""
+    """List the cache folders of Hugging Face."""
     if home := os.environ.get("HF_HOME"):
         return [Path(home).expanduser()]
     if cache := os.environ.get("XDG_CACHE_HOME"):
@@ -354,7 +354,7 @@ def _hub(layout: Layout) -> Images | None:
 
 
 def read_hub(path: Path, layout: Layout) -> Images:
-    """Read PNG images in a Parquet or Arrow file of Hugging Face; only those that are taken are decoded.
+    """Read PNG images in a Parquet or Arrow file of Hugging Face; only requested images are decoded.
 
     Raises:
         DataCorruptError: it is damaged, or has other columns.

@@ -1,4 +1,4 @@
-"""How samples are drawn, and what is checked of user-defined batches."""
+"""Drawing of samples, and checks of user-defined samples."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from zcbench.types import Batch
 if TYPE_CHECKING:
     from torch import Tensor
 
-#: target of what is not to be predicted: what torch's cross-entropy ignores
+#: target of positions without a prediction, which torch's cross-entropy ignores
 IGNORED = -100
-#: hexadecimal digits of a digest in the provenance
+#: number of hexadecimal digits of a digest in the provenance
 _DIGITS = 16
 
 
@@ -26,21 +26,21 @@ def get_batch(text: str, size: int | None, seed: int = 0) -> Batch:
     """Draw training samples at random.
 
     Args:
-        text: name of a registered batch (``zcbench list batches``). Some take a number: "cifar100@224" are images
+        text: name of a registered batch (``zcbench list batches``). Some accept a number: "cifar100@224" are images
             scaled to 224 pixels, "wikitext2@10000" has a vocabulary of 10,000 words.
         size: number of samples; None for all, in random order.
-        seed: decides which. A smaller batch is the beginning of a larger one.
+        seed: determines the samples. A smaller batch is the beginning of a larger one.
 
     Returns:
-        Inputs and targets as the function of the batch gives them: of images ``(size, channels, height, width)``
-        float32 and class indices ``(size,)``; of texts ids ``(size, length)`` and target ids of the same shape, -100
-        where nothing is to be predicted.
+        Inputs and targets of the function of the batch. Images: ``(size, channels, height, width)`` float32 and class
+        indices ``(size,)``. Texts: ids ``(size, length)`` and target ids of the same shape, -100 at positions without a
+        prediction.
 
     Raises:
         UnknownNameError: there is no such batch.
         DataMissingError: the samples are not on this machine.
-        InvalidInputError: there are fewer samples than ``size``, an argument is out of range, or what the function
-            of a user-defined batch returns other things than :func:`register_batch` requires.
+        InvalidInputError: there are fewer samples than ``size``, an argument is out of range, or the result of a
+            user-defined function does not meet the requirements of :func:`register_batch`.
     """
     chosen: Chosen = _BATCHES.get(text)
     if size is not None:
@@ -64,7 +64,7 @@ def get_batch(text: str, size: int | None, seed: int = 0) -> Batch:
     if chosen.number is not None:
         inputs, targets = _resized(chosen, inputs, targets, ours)
         if not (ours or chosen.info.resizable is True):
-            end += f"-{_digest(inputs, targets)}"  # of the result of the user's code
+            end += f"-{_digest(inputs, targets)}"  # a digest of the result of user-defined code
     return Batch(inputs, targets, provenance=f"{chosen.label}/train/{size} of {count}/seed {seed}{end}")
 
 
@@ -84,18 +84,18 @@ def _strangers(info: BatchInfo) -> tuple[Tensor, Tensor]:
 
 
 def _same_as_before(info: BatchInfo, inputs: Tensor, targets: Tensor) -> str:
-    """Return the digest of samples, which must be the same at every call: records are found by it."""
+    """Return the digest of samples, which must be the same at every load, so that runs find their records again."""
     digest = _digest(inputs, targets)
     if _BATCHES.made.setdefault(info.name, digest) != digest:
         raise InvalidInputError(
-            f"the batch {info.name!r} gave other samples than before: seed what is random in its function, or register "
-            "it again if the data have changed."
+            f"the batch {info.name!r} gave different samples than before: seed random numbers in its function, or "
+            "register it again if the data have changed."
         )
     return digest
 
 
 def _resized(chosen: Chosen, inputs: Tensor, targets: Tensor, ours: bool) -> tuple[Tensor, Tensor]:
-    """Apply the number behind the name to inputs and targets."""
+    """Return inputs and targets after applying the number behind the name."""
     import torch
 
     info, number = chosen.info, chosen.number
@@ -122,10 +122,10 @@ def _resized(chosen: Chosen, inputs: Tensor, targets: Tensor, ours: bool) -> tup
 
 
 def checked(info: BatchInfo, found: Any) -> tuple[Tensor, Tensor]:
-    """Convert the result of a user's function to torch tensors of the types that networks are called with.
+    """Convert the result of a user-defined function to torch tensors of the types of network inputs.
 
     Raises:
-        InvalidInputError: it is not as :func:`register_batch` requires.
+        InvalidInputError: it does not meet the requirements of :func:`register_batch`.
     """
     import torch
 
@@ -173,22 +173,22 @@ def _check_labels(what: str, classes: int | None, targets: Tensor) -> None:
     wrong = ((targets < 0) & (targets != IGNORED)) | (targets >= classes)
     if bool(wrong.any()):
         raise InvalidInputError(
-            f"{what}: its targets hold {int(targets[wrong][0])}, and it has {classes} classes: indices go from 0 to "
+            f"{what}: its targets contain {int(targets[wrong][0])}, and it has {classes} classes: indices go from 0 to "
             f"{classes - 1}."
         )
     if bool((targets == IGNORED).all()):
-        raise InvalidInputError(f"{what}: all its targets are {IGNORED}: nothing is to be predicted.")
+        raise InvalidInputError(f"{what}: all its targets are {IGNORED}: there is no prediction target.")
 
 
 def as_numbers(what: str, part: Any) -> Any:
     """Return a tensor on the processor: float32 of floats, int64 of integers.
 
     Args:
-        what: what it is, for messages; of inputs it ends in "inputs".
+        what: its name in messages; the name of inputs ends in "inputs".
         part: an array or tensor.
 
     Raises:
-        InvalidInputError: it holds something else, or small integers where inputs are expected.
+        InvalidInputError: it contains other values, or small integers where inputs are expected.
     """
     import torch
 
@@ -210,22 +210,22 @@ def as_numbers(what: str, part: Any) -> Any:
 
 
 def _array(what: str, part: Any) -> Any:
-    """Return an array of the same numbers, of a type that torch has."""
+    """Convert to an array of a type that torch has, with the same numbers."""
     array: Any = None
-    with Foreign() as call:  # a user's __array__
+    with Foreign() as call:  # a user-defined __array__
         array = np.asarray(part)
     if array is None or array.dtype.kind not in "fiub":
         why = call.said if call.kind is not None else f"it is {array.dtype}"
-        raise InvalidInputError(f"{what} are no array of numbers ({why}): give a numpy array or torch tensor.")
+        raise InvalidInputError(f"{what} are not an array of numbers ({why}): give a numpy array or torch tensor.")
     if isinstance(part, np.ma.MaskedArray) and np.ma.is_masked(part):
         raise InvalidInputError(f"{what} are masked in places: remove such samples, or fill them.")
     if array.dtype.kind == "f":
-        with np.errstate(over="ignore"):  # what is infinite is refused
+        with np.errstate(over="ignore"):  # infinite values are refused later
             return np.array(array, np.float32)
     if array.dtype.itemsize == 1:
         return np.array(array)
     if array.size and array.max() > np.iinfo(np.int64).max:
-        raise InvalidInputError(f"{what} hold {array.max()}: choose integers below 2 ** 63.")
+        raise InvalidInputError(f"{what} contain {array.max()}: choose integers below 2 ** 63.")
     return np.array(array, np.int64)
 
 
@@ -234,7 +234,7 @@ def _type(tensor: Tensor) -> str:
 
 
 def _digest(*tensors: Tensor) -> str:
-    """Of types, shapes and values."""
+    """Return the digest of types, shapes and values."""
     found = hashlib.sha256()
     for tensor in tensors:
         found.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())

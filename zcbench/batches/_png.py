@@ -1,4 +1,4 @@
-"""Small PNG images, decoded without another package: the caches of Hugging Face hold CIFAR so.
+"""A decoder of small PNG images without another package, for CIFAR in the caches of Hugging Face.
 
 Source: Portable Network Graphics (PNG) Specification, third edition, W3C, sections 5, 7 and 9.
 """
@@ -25,10 +25,10 @@ def decode(content: bytes, side: int) -> NDArray[np.uint8]:
         Red, green and blue, ``(3, side, side)``.
 
     Raises:
-        ValueError: it is no such image, or damaged.
+        ValueError: it is not such an image, or damaged.
     """
     if not content.startswith(_SIGNATURE):
-        raise ValueError("it is no PNG image")
+        raise ValueError("it is not a PNG image")
     place, packed, seen = len(_SIGNATURE), [], False
     while place + 12 <= len(content):
         length = int.from_bytes(content[place : place + 4], "big")
@@ -39,7 +39,7 @@ def decode(content: bytes, side: int) -> NDArray[np.uint8]:
         if kind == b"IHDR":
             numbers = int.from_bytes(body[:4], "big"), int.from_bytes(body[4:8], "big"), *body[8:13]
             if numbers != (side, side, 8, 2, 0, 0, 0):  # width, height, bits, RGB, deflate, filters, not interlaced
-                raise ValueError(f"it is no RGB image of {side} x {side} pixels")
+                raise ValueError(f"it is not an RGB image of {side} x {side} pixels")
             seen = True
         elif kind == b"IDAT":
             packed.append(body)
@@ -53,7 +53,7 @@ def decode(content: bytes, side: int) -> NDArray[np.uint8]:
 
 
 def _unfiltered(raw: bytes, side: int) -> NDArray[np.uint8]:
-    """Remove the filters of the rows."""
+    """Return the bytes of the rows without their filters."""
     width = _CHANNELS * side
     rows = np.frombuffer(raw, np.uint8).reshape(side, 1 + width)
     found = np.zeros((side + 1, width), np.uint8)  # the row above the first is zero

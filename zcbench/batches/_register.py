@@ -1,4 +1,4 @@
-"""The registry of batches: where the samples come from that networks are scored on."""
+"""The registry of batches, the sources of samples for scores."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from zcbench._registry import Registry
 from zcbench.errors import InvalidInputError
 from zcbench.types import summary_of
 
-#: From nothing to all samples: inputs and targets, numpy arrays or torch tensors.
+#: Returns all samples: inputs and targets, numpy arrays or torch tensors.
 Samples: TypeAlias = Callable[[], tuple[Any, Any]]
-#: From inputs, targets (torch tensors) and the number behind "@" to inputs and targets.
+#: Maps inputs, targets (torch tensors) and the number behind "@" to inputs and targets.
 Resize: TypeAlias = Callable[[Any, Any, int], tuple[Any, Any]]
 F = TypeVar("F", bound=Samples)
 
-#: Pixels that images are scaled to at most, unless a batch says otherwise.
+#: Maximum number of pixels per side of scaled images, unless a batch declares another.
 LARGEST_SIDE = 1024
 
 
@@ -30,13 +30,13 @@ class BatchInfo:
 
     Attributes:
         name: name in the registry.
-        function: gives all samples.
-        classes: number of classes; None for targets that are no classes.
-        resizable: what a number behind the name means, "cifar100@224": False for nothing, True for the side in pixels
-            that images are scaled to, else the function that applies it.
+        function: returns all samples.
+        classes: number of classes; None for targets that are not classes.
+        resizable: the meaning of a number behind the name, "cifar100@224": False for none, True for the side in pixels
+            of scaled images, else the function that applies it.
         largest: largest such number.
-        version: raised whenever the samples change.
-        reference: where the samples come from.
+        version: increased whenever the samples change.
+        reference: source of the samples.
     """
 
     name: str
@@ -66,7 +66,7 @@ class Chosen:
 
     @property
     def label(self) -> str:
-        """Name and number, "cifar100@224"; ``get_batch`` reads it back."""
+        """Name and number, "cifar100@224"; ``get_batch`` accepts it."""
         return self.info.name if self.number is None else f"{self.info.name}@{self.number}"
 
 
@@ -113,28 +113,28 @@ def register_batch(
     reference: str = "",
     override: bool = False,
 ) -> Callable[[F], F]:
-    """Register a function that gives all samples of a data set, say your own images for your own benchmark.
+    """Register a function that returns all samples of a data set, such as your own images for your own benchmark.
 
     It is called without arguments whenever samples are drawn and returns ``(inputs, targets)``, numpy arrays or torch
     tensors of the same length n:
 
     - inputs: images ``(n, channels, height, width)`` or other numbers ``(n, …)``, normalised floats (float32 in the
       end); or ids of words ``(n, length)``, integers (int64 in the end).
-    - targets: class indices ``(n,)`` or ``(n, length)``, integers from 0 to ``classes`` - 1, or -100 where nothing is
-      to be predicted; without ``classes`` real numbers ``(n, …)``.
+    - targets: class indices ``(n,)`` or ``(n, length)``, integers from 0 to ``classes`` - 1, or -100 at positions
+      without a prediction; without ``classes`` real numbers ``(n, …)``.
 
-    It gives the same samples whenever it is called. They are drawn at random, so their order means nothing. The
-    provenance of what is drawn, which every record of a score carries, ends in the version and a digest of all samples:
+    It must return the same samples at every call. They are drawn at random, so their order has no meaning. The
+    provenance of a batch, which every record of a score contains, ends in the version and a digest of all samples:
     scores on other samples are never mixed with it.
 
     Args:
         name: lower-case letters, digits, ``_``, ``-``, ``.``.
         classes: number of classes.
         resizable: True if images can be scaled to another side, "mine@64" (bilinear). A function gives the number
-            another meaning: from inputs, targets (torch tensors) and the number to inputs and targets.
+            another meaning: it maps inputs, targets (torch tensors) and the number to inputs and targets.
         largest: largest number behind "@".
-        version: a positive integer, raised whenever the samples change.
-        reference: where the samples come from.
+        version: a positive integer, increased whenever the samples change.
+        reference: source of the samples.
         override: replace a batch of the same name.
 
     Raises:
@@ -166,12 +166,12 @@ def register_batch(
 
 
 def batch_info(name: str) -> BatchInfo:
-    """Return the batch of that name as it was registered; UnknownNameError with suggestions if there is none."""
+    """Return the registered batch; UnknownNameError with suggestions for an unknown name."""
     return _BATCHES.info(name)
 
 
 def list_batches(*patterns: str) -> list[str]:
-    """Return the names of the registered batches that match any of the shell patterns (all without one), sorted.
+    """List the registered batches that match any of the shell patterns (all without one), sorted.
 
     Raises:
         UnknownNameError: a pattern matches nothing.

@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100, from wherever they are on this machine."""
+"""CIFAR-10 and CIFAR-100, from any of their places on this machine."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ def _cifar(name: str) -> tuple[Any, np.ndarray]:
 
 
 class Normalised:
-    """Normalised images, computed for the rows that are taken.
+    """Normalised images, computed only for requested rows.
 
     Args:
-        images: where they are.
+        images: the images.
         mean: of each channel, in units of one.
         deviation: of each channel.
 
     Attributes:
-        order: what the order of the images is, where it is not the authors'; empty where it is.
+        order: the order of the images if it is not the authors'; else empty.
     """
 
     def __init__(self, images: Images, mean: tuple[float, ...], deviation: tuple[float, ...]) -> None:
@@ -55,6 +55,6 @@ class Normalised:
         return len(self._images.labels)
 
     def __getitem__(self, rows: np.ndarray) -> np.ndarray:
-        """Return the images of these rows, float32 ``(k, 3, 32, 32)``."""
+        """Return images of these rows, float32 ``(k, 3, 32, 32)``."""
         found = (self._images.take(rows).astype(np.float32) / 255 - self._mean) / self._deviation
         return np.ascontiguousarray(found, np.float32)

@@ -1,4 +1,4 @@
-"""Handwritten digits, which come with scikit-learn."""
+"""Handwritten digits, which are part of scikit-learn."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from zcbench.errors import DataMissingError
 if TYPE_CHECKING:
     from torch import Tensor
 
-#: words of a text in a batch, and the part of them that a masked language model has to predict
+#: number of words of a text in a batch, and the share of them that a masked language model must predict
 _LENGTH, _HIDDEN = 64, 0.15
 #: id of BERT's [MASK]; its first thousand ids are not words
 _BERT_MASK, _BERT_WORDS = 103, 1000
@@ -27,7 +27,7 @@ _WIKITEXT = "Merity et al., arXiv:1609.07843"
 
 
 def _characters() -> tuple[np.ndarray, np.ndarray]:
-    """Characters and the next ones, both ``(n, 32)``."""
+    """Return characters and the next characters, both ``(n, 32)``."""
     windows = load_text().parts["train"][:, : 127 * 32 + 1]
     return windows[:, :-1].reshape(-1, 32), windows[:, 1:].reshape(-1, 32)
 
@@ -45,7 +45,7 @@ def pydoc_masked() -> tuple[np.ndarray, np.ndarray]:
 
 
 def _vocabulary(inputs: Tensor, targets: Tensor, words: int) -> tuple[Tensor, Tensor]:
-    """All words but the most frequent as one."""
+    """Replace all words except the most frequent by one word."""
     return inputs.clamp(max=words - 1), targets.clamp(max=words - 1)
 
 
@@ -54,19 +54,19 @@ def wikitext2() -> tuple[np.ndarray, np.ndarray]:
     """WikiText-2, 64 words each, numbered by frequency; the next word is the target.
 
     The validation text comes from ``ZCBENCH_DATA``. "wikitext2@10000" has a vocabulary of 10,000
-    words: all rarer ones are one.
+    words: all rarer words are replaced by one.
     """
     return _words()
 
 
 @register_batch("wikitext2-masked", classes=30_522, reference=_WIKITEXT)
 def wikitext2_masked() -> tuple[np.ndarray, np.ndarray]:
-    """WikiText-2, 64 words each, numbered as BERT's vocabulary is; hidden words are the target."""
+    """WikiText-2, 64 words each, numbered like BERT's vocabulary; hidden words are the target."""
     return _masked(_words()[0] + _BERT_WORDS, _BERT_MASK)
 
 
 def _words() -> tuple[np.ndarray, np.ndarray]:
-    """Words and the next ones, both ``(n, 64)``."""
+    """Return words and the next words, both ``(n, 64)``."""
     path = data_folder("text") / "text" / "wikitext2.valid.tokens.gz"
     if not path.is_file():
         raise DataMissingError(f"no text at {path}: put WikiText-2's validation tokens there, compressed by gzip.")

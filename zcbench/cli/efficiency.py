@@ -27,7 +27,7 @@ EXAMPLE = """examples:
   zcbench efficiency digits-201  # after  zcbench run digits-201 --track quick
   zcbench efficiency nasbench201 --target cifar100_test_accuracy_200ep
   zcbench efficiency nasbench201 --show gp,xgboost --out leaderboards
-  zcbench efficiency my.csv --out leaderboards         # a table of yours"""
+  zcbench efficiency my.csv --out leaderboards         # your table"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -39,7 +39,7 @@ EXAMPLE = """examples:
   zcbench leaderboard everywhere                      # a row per benchmark
   zcbench leaderboard digits-201 --out leaderboards
   zcbench leaderboard digits-201 --common
-  zcbench leaderboard my.csv --out leaderboards          # a table of yours
+  zcbench leaderboard my.csv --out leaderboards       # your table
   zcbench leaderboard mine --import my_benchmark.py   # registered by a file
   zcbench leaderboard curves-chars-rnn --metric crps     # learning curves
   zcbench leaderboard digits-201 --ensembles vote,"mean_rank(gradsign+naswot)"
@@ -98,7 +98,7 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def _nothing(store: Store) -> str:
-    """Say that there is no board, and what there is."""
+    """Say that there is no board, and what else the store has."""
     from zcbench.records import SearchTrace, Trial
 
     if store.benchmarks(Trial):

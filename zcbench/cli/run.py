@@ -77,7 +77,7 @@ learning curves:
   zcbench run digits-201 --curve-predictors last_value,lcpfn --contexts .2,.5
   zcbench run chars-rnn --curve-predictors all --curve valid_nll --seeds 5
 
-a table of yours:
+your table:
   zcbench run my.csv --target acc                   # correlates the columns
   zcbench run my.csv --target acc --out report      # and writes a page
   zcbench run my.csv --target acc --seed-column seed      # repeated trainings
@@ -85,7 +85,7 @@ a table of yours:
   zcbench run my.csv --target acc --curve "loss_*" --predictors sotl,lcsvr"""
 EXAMPLE += _machines.EXAMPLE
 
-#: options that are fields of a track or of a table of one's own, as they are given
+#: options that are fields of a track or of a user-defined table, as they are given
 _FIELDS = (
     "target",
     "limit",
@@ -315,7 +315,7 @@ def _run(options: argparse.Namespace) -> Run:
 
 
 def _curves(names: list[str], *, own: bool) -> dict[str, Any]:
-    """Fields of a run: patterns of columns of a table of one's own, or the metric of a benchmark."""
+    """Fields of a run: patterns of columns of a user-defined table, or the metric of a benchmark."""
     from zcbench.errors import InvalidInputError
 
     if own:

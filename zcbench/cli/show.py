@@ -79,6 +79,10 @@ def _found(text: str, noun: str | None) -> tuple[Kind, str]:
     found = [kind for kind in light if text in kind.names()]
     found += [kind for kind in heavy if (not found or kind.module in sys.modules) and text in kind.names()]
     if not found:
+        from zcbench.spaces._register import ALIASES
+
+        if text.lower() in ALIASES:
+            return _found(ALIASES[text.lower()], None)
         known = [name for kind in KINDS for name in kind.names()]
         if colon and first in known:
             raise InvalidInputError(f"{text!r} is a name with settings: give the name alone,  zcbench show {first}")

@@ -145,7 +145,7 @@ class Binned(Forecast):
         return y, np.where(y >= self.edges[..., -1], (inner < y[..., None]).sum(-1), which)
 
     def cdf(self, values: Floats) -> Floats:
-        """Add the bins below a value and a share of its own bin."""
+        """Add the bins below a value and a share of the bin of the value."""
         y, which = self._bin(values)
         below = self._below()
         left, right = self._of(self.edges, which), self._of(self.edges, which + 1)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from zcbench._display import abridged
 from zcbench.datasets._trainings import LIKELY
 from zcbench.errors import DataCorruptError, InvalidArchitectureError, InvalidInputError
-from zcbench.spaces import TableSpace, accepting_spaces
+from zcbench.spaces import TableSpace, accepting_spaces, said_to_accept
 from zcbench.types import Architecture, SearchSpace
 
 if TYPE_CHECKING:
@@ -152,5 +152,4 @@ def _accepted(name: str, names: Sequence[str]) -> str:
     """Say which search spaces accept an architecture that another one refused; "" for none."""
     if every := accepting_spaces(names):
         return f" All {len(names):,} architectures are of {' and of '.join(every[:3])}: --space {every[-1]}."
-    some = accepting_spaces([name])
-    return f" {' and '.join(some[:3])} accept{'s' * (len(some) == 1)} it." if some else ""
+    return said_to_accept(name)

@@ -1,4 +1,4 @@
-"""Repeated trainings of a user-defined table: rows of one architecture, told apart by a column of seeds."""
+"""Repeated trainings of a user-defined table: rows of one architecture with different seeds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from zcbench.datasets._cells import _NOTHING, Reading
 from zcbench.errors import DataCorruptError
 
 Floats = NDArray[np.float64]
-#: names of columns that are likely to tell repeated trainings apart
+#: names of columns that are likely to distinguish repeated trainings
 LIKELY = ("seed", "seeds", "random_seed", "seed_id", "run", "run_id", "trial", "repeat", "rep", "replicate")
 
 
@@ -111,7 +111,7 @@ def trainings_of(
             f"training{'s' if further > 1 else ''}."
         )
     if max(map(len, groups)) == 1:
-        notes.append(f"No architecture has a second row: {name!r} tells no repeated trainings apart.")
+        notes.append(f"No architecture has a second row: {name!r} distinguishes no repeated trainings.")
     return Trainings(_seeds(distinct, max(1, width), numbered=numbered), columns, tuple(notes))
 
 
@@ -135,7 +135,7 @@ def complete_repeats(values: Floats) -> Floats:
 
 
 def _keys(texts: Sequence[str], reading: Reading) -> list[float | str | None]:
-    """What tells trainings apart: numbers where the column has them, else its text; None where a cell is empty."""
+    """Return what distinguishes trainings: numbers or else text of the column; None where a cell is empty."""
     if reading.values is not None:
         return [None if np.isnan(value) else float(value) for value in reading.values]
     return [None if text.casefold() in _NOTHING else text for text in texts]

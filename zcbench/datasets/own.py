@@ -41,10 +41,10 @@ class Columns:
 
     Attributes:
         numbers: columns of numbers by name, ``(rows,)``, nan where a value is missing.
-        texts: all columns, cells as they stand.
+        texts: all columns, cells unchanged.
         lines: line of each row in the file; in a parquet file its number.
         left_out: columns that are no numbers, and why not.
-        notes: sentences about what is odd: lines and columns that were left out, values that are missing or infinite.
+        notes: sentences about what is odd: lines and columns that were excluded, values that are missing or infinite.
     """
 
     numbers: dict[str, Floats]
@@ -76,7 +76,7 @@ def read_columns(path: str | Path, limit: int | None = None, seed: int = 0) -> C
     UTF-16 with its mark. Lines that begin with "#" are comments. A column is one of numbers if all of its cells are
     numbers, or missing ("", "NA", "nan", "None", "null", "-"); or true, false, yes and no (1 and 0); or percentages.
     Decimal commas are understood where a column has nothing else; columns that mix them with points, have thousands
-    separators or are codes with zeros in front are left out, and ``left_out`` says why.
+    separators or are codes with zeros in front are excluded, and ``left_out`` says why.
 
     Args:
         path: the file.
@@ -172,7 +172,7 @@ def own_benchmark(
 
     Returns:
         A benchmark with one target; the other numeric columns are its facts (precomputed scores, say), or learning
-        curves; columns of text that repeat are its texts. Its ``notes`` name the columns that were left out, and why.
+        curves; columns of text that repeat are its texts. Its ``notes`` name the columns that were excluded, and why.
 
     Raises:
         DataMissingError, DataCorruptError, InvalidInputError: as :func:`read_columns`; a target that is no column of
@@ -199,7 +199,7 @@ def own_benchmark(
     arch, seed_column = (None if name is None else " ".join(name.split()) for name in (arch, seed_column))
     found = several_curves(curves, (name for name in content.texts if name != content.index), content.path)
     called = {one.name for one in found}
-    # A curve's pattern stands for its name; as the target a curve is its last epoch.
+    # A curve may be called by its pattern; as the target a curve is its last epoch.
     patterns = {one.pattern: one.name for one in found if one.pattern not in content.texts}
     target, *lower = (patterns.get(name, name) for name in (target, *lower))
     if target in called and target not in content.texts:
@@ -409,7 +409,7 @@ def _notes(
         shown = ", ".join(map(str, comments[:5])) + (", …" if len(comments) > 5 else "")
         notes.append(f"{len(comments)} line(s) that begin with # were skipped: {shown}.")
     if content.index is not None:
-        notes.append(f"The column {content.index!r} is left out because it numbers the rows, as pandas' index does.")
+        notes.append(f"The column {content.index!r} is excluded because it numbers the rows, as pandas' index does.")
     for name, reading in content.readings.items():
         if name in (content.index, names, seeds) or name in used:
             continue
@@ -419,7 +419,7 @@ def _notes(
         why = why if columns is None else columns.excluded.get(name, why)
         if why == NAMED:
             continue
-        notes.append(f"The column {abridged(name, 60)!r} is left out because {why}.")
+        notes.append(f"The column {abridged(name, 60)!r} is excluded because {why}.")
     # Rows without a target are no defect: they are counted as candidates.
     missing = {n: content.readings[n].missing for n in used if n != target and content.readings[n].missing}
     if missing:

@@ -1,7 +1,7 @@
-"""Encodings: what a predictor sees of an architecture. Vectors, graphs, statistics of layers, computation graphs.
+"""Encodings: the input of predictors. Vectors, graphs, statistics of layers, computation graphs.
 
-Each file without a leading underscore holds one family and registers its encodings. Most follow from the architecture
-alone; :class:`TableEncoding` is the base of those whose rows a table knows: columns, proxies, learning curves.
+Each file without a leading underscore is one family and registers its encodings. Most depend only on the architecture;
+:class:`TableEncoding` is the base of those whose rows come from a table: columns, proxies, learning curves.
 """
 
 from zcbench.encodings._base import Encoder, Encoding, EncodingInfo, Joined, Needs, combined, join

@@ -1,4 +1,4 @@
-"""What an encoding is: a function of an architecture, remembered, and a matrix of columns that a training set fixes."""
+"""Encodings: a cached function of an architecture, and a matrix whose columns depend on the training set."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from zcbench.encodings._feed import Feed
 
 Floats: TypeAlias = NDArray[np.float64]
-#: What an encoding says of one architecture: numbers in order, numbers by name, or an object (a graph, a network).
+#: The encoding of one architecture: a vector, numbers by name, or an object (a graph, a network).
 Row: TypeAlias = Any
-#: Kinds of rows. Vectors can be joined; the other kinds are for predictors that are made for them.
+#: Kinds of rows. Vectors can be joined; the other kinds are for special predictors.
 KINDS = ("vector", "graph", "layers", "computation")
-#: Rows that one encoding remembers at most; all of the largest exhaustive cell spaces but NAS-Bench-101.
+#: Maximum number of cached rows; enough for the largest exhaustive cell spaces except NAS-Bench-101.
 REMEMBERED = 100_000
 
 
@@ -34,11 +34,11 @@ class EncodingInfo:
 
     Attributes:
         name: name in the registry.
-        function: from a search space and an architecture to a row; or a subclass of :class:`Encoding`.
+        function: maps a search space and an architecture to a row; or a subclass of :class:`Encoding`.
         kind: one of :data:`KINDS`.
-        version: raised whenever rows may change.
+        version: increased whenever rows may change.
         reference: paper and section.
-        arguments: an example of what stands in brackets after the name, "params+naswot"; "" where nothing does.
+        arguments: an example of the text in brackets after the name, "params+naswot"; "" without brackets.
     """
 
     name: str
@@ -53,12 +53,12 @@ class EncodingInfo:
 
     @property
     def written(self) -> str:
-        """How it is asked for, "proxies(params+naswot)"."""
+        """Its text, "proxies(params+naswot)"."""
         return f"{self.name}({self.arguments})" if self.arguments else self.name
 
     @property
     def code(self) -> str:
-        """Digest of the function's code, or the class's; "" where zcbench wrote it."""
+        """Digest of the code of the function or the class; "" for built-in code."""
         return code_digest(self.function)
 
     @property
@@ -68,11 +68,11 @@ class EncodingInfo:
 
 
 class Needs(NamedTuple):
-    """What an encoding sees of a table besides its facts.
+    """The inputs of an encoding from a table, in addition to its facts.
 
     Attributes:
-        proxies: labels of proxies, to be measured on all of the table's architectures first.
-        curves: metrics whose learning curves it sees.
+        proxies: labels of proxies, which are first measured on all of the table's architectures.
+        curves: metrics whose learning curves it uses.
     """
 
     proxies: tuple[str, ...] = ()
@@ -80,10 +80,10 @@ class Needs(NamedTuple):
 
     @classmethod
     def of(cls, encodings: Iterable[Encoding]) -> Needs:
-        """What several encodings need together, each once, in the order in which they need it.
+        """Combine the needs of several encodings, each once, in their order.
 
         Raises:
-            InvalidInputError: what a stranger's encoding declares is no tuples of texts.
+            InvalidInputError: the declaration of a user-defined encoding is not tuples of texts.
         """
         every = []
         for encoding in encodings:
@@ -101,24 +101,24 @@ class Needs(NamedTuple):
 
 
 class Encoding:
-    """What a predictor sees of architectures: an object of its own that any predictor takes, if its kind fits.
+    """The input of a predictor for architectures: an object that any predictor of its kind accepts.
 
-    A row follows from the architecture alone and is remembered, so that fitting many predictors on one table encodes it
-    once. Copies share what is remembered; pickles leave it behind.
+    A row depends only on the architecture and is cached, so that fitting many predictors to one table encodes it
+    once. Copies share the cache; pickles do not contain it.
 
     Args:
-        name: what it is called, "onehot".
-        function: from a search space and an architecture to a row: a vector of one length for the whole space, a
-            mapping from names to numbers (what is not named is 0), or an object of the kind.
+        name: its name, "onehot".
+        function: maps a search space and an architecture to a row: a vector of one length for the whole space, a
+            mapping from names to numbers (missing names are 0), or an object of the kind.
         kind: one of :data:`KINDS`; default the class's own.
         space: the search space, if it is not a registered one.
-        version: raised whenever rows may change.
+        version: increased whenever rows may change.
     """
 
     kind = "vector"
-    #: what it sees of a table besides its facts; nothing where the architecture says all
+    #: its inputs from a table in addition to facts; nothing if it depends only on the architecture
     needs = Needs()
-    #: whether it has rows of a table's architectures only
+    #: whether it has rows only for a table's architectures
     from_table = False
 
     def __init__(
@@ -151,41 +151,41 @@ class Encoding:
 
     @property
     def parts(self) -> tuple[Encoding, ...]:
-        """What is joined."""
+        """The joined encodings."""
         return (self,)
 
     @classmethod
     def read(cls, *arguments: str) -> Encoding:
-        """A new one from the texts that stand in brackets after its name, "a" and "b" of "name(a+b)"."""
-        return cls(*arguments)  # type: ignore[arg-type]  # a subclass says what it takes
+        """Make an encoding from the texts in brackets after its name, "a" and "b" of "name(a+b)"."""
+        return cls(*arguments)  # type: ignore[arg-type]  # a subclass defines the arguments
 
     @property
     def code(self) -> str:
-        """Digest of what strangers wrote of it; "" where zcbench wrote all."""
+        """Digest of its user-defined code; "" for built-in code."""
         return joined_codes(code_digest(type(self)), code_digest(self.function))
 
     def fed(self, feeds: Sequence[Feed]) -> Encoding:
-        """The encoding as it is where these tables are all that is known of architectures."""
+        """Return the encoding with rows from these tables."""
         return self
 
     def ready(self) -> Encoding:
-        """Return the encoding as a predictor can use it now, fed from a table if it needs one."""
+        """Return the encoding in a state that a predictor can use, with rows from a table if it needs one."""
         return self
 
     def digest(self, feed: Feed) -> bytes:
-        """What it shows of a table; nothing where rows follow from the architecture alone."""
+        """Return the bytes of its rows for a table; nothing if rows depend only on the architecture."""
         return b""
 
     def seconds(self, feed: Feed) -> Mapping[str, float]:
-        """What it costs to measure what one architecture's row is made of, by what is measured."""
+        """Return the cost of measuring the inputs of one architecture's row, by measurement."""
         return {}
 
     def rows(self, architectures: Sequence[Architecture]) -> list[Row]:
-        """A row for each architecture.
+        """Return a row for each architecture.
 
         Raises:
             UnknownNameError: an architecture is of no registered space.
-            UnsupportedModelError, InvalidArchitectureError: the space cannot give what is encoded.
+            UnsupportedModelError, InvalidArchitectureError: the space cannot provide the encoded object.
         """
         return [self._row(architecture) for architecture in architectures]
 
@@ -200,7 +200,7 @@ class Encoding:
 
     def _encode(self, architecture: Architecture) -> Row:
         if self.function is None:
-            raise NotImplementedError(f"{type(self).__name__} has no function and does not write _encode.")
+            raise NotImplementedError(f"{type(self).__name__} has no function and does not implement _encode.")
         space = self._space_of(architecture)
         try:
             row = self.function(space, architecture)
@@ -214,7 +214,7 @@ class Encoding:
 
     def _lacking(self, space: SearchSpace, method: str) -> UnsupportedModelError:
         return UnsupportedModelError(
-            f"the search space {space.name} has no {method}, which the encoding {self.name} needs: write it, or "
+            f"the search space {space.name} has no {method}, which the encoding {self.name} needs: implement it, or "
             "choose another encoding."
         )
 
@@ -222,22 +222,24 @@ class Encoding:
         return self.space if self.space is not None else get_space(architecture.space)
 
     def beginnings(self, architectures: Sequence[Architecture]) -> Floats:
-        """The beginnings of learning curves that it sees, ``(n, epochs)``.
+        """Return the beginnings of learning curves that it uses, ``(n, epochs)``.
 
         Raises:
-            InvalidInputError: it sees none.
+            InvalidInputError: it uses none.
         """
-        raise InvalidInputError(f"the encoding {self.name} shows no learning curve: choose one, as curve(valid_nll/3).")
+        raise InvalidInputError(
+            f"the encoding {self.name} has no learning curve: choose one, such as curve(valid_nll/3)."
+        )
 
     def fit(self, architectures: Sequence[Architecture]) -> Encoder:
-        """The columns that a training set has."""
+        """Determine the columns of a training set."""
         if self.kind != "vector":
             raise InvalidInputError(f"the encoding {self.name} gives no vectors: choose another, or another predictor.")
         return Encoder([_Columns(part, part.rows(architectures)) for part in (one.ready() for one in self.parts)])
 
 
 class Joined(Encoding):
-    """Vectors of several encodings, one behind the other."""
+    """Concatenated vectors of several encodings."""
 
     def __init__(self, parts: Sequence[Encoding]) -> None:
         super().__init__("+".join(part.name for part in parts))
@@ -247,61 +249,61 @@ class Joined(Encoding):
 
     @property
     def parts(self) -> tuple[Encoding, ...]:
-        """What is joined."""
+        """The joined encodings."""
         return self._parts
 
     @property
     def needs(self) -> Needs:  # type: ignore[override]
-        """What its parts need together."""
+        """The combined needs of its parts."""
         return Needs.of(self._parts)
 
     @property
     def from_table(self) -> bool:  # type: ignore[override]
-        """Whether one of its parts has rows of a table's architectures only."""
+        """Whether one of its parts has rows only for a table's architectures."""
         return any(part.from_table for part in self._parts)
 
     @property
     def code(self) -> str:
-        """Digest of what strangers wrote of its parts."""
+        """Digest of the user-defined code of its parts."""
         return joined_codes(*(part.code for part in self._parts))
 
     def fed(self, feeds: Sequence[Feed]) -> Encoding:
-        """The same parts, each fed."""
+        """Return the same parts, each with rows from these tables."""
         return Joined([part.fed(feeds) for part in self._parts])
 
     def ready(self) -> Encoding:
-        """Return the same parts, each as a predictor can use it now."""
+        """Return the same parts, each in a state that a predictor can use."""
         return Joined([part.ready() for part in self._parts])
 
     def digest(self, feed: Feed) -> bytes:
-        """What its parts show of a table."""
+        """Return the bytes of its parts' rows for a table."""
         return b"".join(part.digest(feed) for part in self._parts)
 
     def seconds(self, feed: Feed) -> Mapping[str, float]:
-        """What its parts cost together."""
+        """Return the total cost of its parts."""
         return combined(self._parts, feed)
 
     def rows(self, architectures: Sequence[Architecture]) -> list[Row]:
-        """Not possible: rows belong to the parts."""
-        raise InvalidInputError(f"{self.name} is several encodings: ask its parts for rows.")
+        """Raise InvalidInputError, because rows belong to the parts."""
+        raise InvalidInputError(f"{self.name} is several encodings: get rows from its parts.")
 
 
 def join(parts: Sequence[Encoding]) -> Encoding:
-    """One encoding of all parts."""
+    """Join all parts to one encoding."""
     return parts[0] if len(parts) == 1 else Joined(parts)
 
 
 def combined(encodings: Iterable[Encoding], feed: Feed) -> dict[str, float]:
-    """Seconds by what is measured of one architecture for several encodings: once what several see."""
+    """Return seconds by measurement of one architecture for several encodings; shared measurements count once."""
     found: dict[str, float] = {}
     for encoding in encodings:
         for what, seconds in encoding.seconds(feed).items():
-            found[what] = float(np.maximum(found.get(what, 0.0), seconds))  # nan, what nobody knows, stays nan
+            found[what] = float(np.maximum(found.get(what, 0.0), seconds))  # nan (unknown) stays nan
     return found
 
 
 class _Columns:
-    """Columns of one part: of a vector all, of mappings the names that the training set has."""
+    """Columns of one part: all columns of vectors, or the names of mappings in the training set."""
 
     def __init__(self, part: Encoding, rows: Sequence[Row]) -> None:
         self.part = part
@@ -329,7 +331,7 @@ class _Columns:
 
 
 class Encoder:
-    """An encoding whose columns a training set has fixed.
+    """An encoding whose columns a training set has determined.
 
     Attributes:
         names: "part[column]" for each column.
@@ -342,5 +344,5 @@ class Encoder:
         self.groups = np.repeat(np.arange(len(columns)), [len(c.names) for c in columns])
 
     def transform(self, architectures: Sequence[Architecture]) -> Floats:
-        """``(architectures, columns)``, float64; nan where a proxy has no score."""
+        """Return ``(architectures, columns)``, float64; nan where a proxy has no score."""
         return np.hstack([column.matrix(architectures) for column in self._columns])

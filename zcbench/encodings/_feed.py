@@ -1,4 +1,4 @@
-"""Encodings fed from a table: their rows are what a table knows of its architectures, and of no others."""
+"""Encodings with rows from a table: they can encode only the table's architectures."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ from zcbench.types import Architecture
 if TYPE_CHECKING:
     from zcbench.datasets import Benchmark
 
-#: Tables of architectures that a predictor was given, see :func:`tables_known`.
+#: Tables of a predictor's architectures, see :func:`tables_known`.
 _TABLES: ContextVar[tuple[Feed, ...]] = ContextVar("tables", default=())
-#: What epochs of training are, in :meth:`TableEncoding.seconds`: all curves of a network come from one training.
+#: Key of training epochs in :meth:`TableEncoding.seconds`: all curves of a network come from one training.
 TRAINING = "training"
 
 
 @dataclass(frozen=True, repr=False)
 class Feed:
-    """What a table knows of some architectures: what encodings are fed.
+    """The data of a table on some architectures, the input of table encodings.
 
     Attributes:
-        architectures: ``n`` of them.
+        architectures: ``n`` architectures.
         facts: the table's own columns of numbers, ``(n,)`` each, by name; nan where one is missing.
         scores: scores of proxies, ``(n,)`` each, by label; nan where a proxy has none.
-        curves: learning curves, ``(n, epochs)`` each, by metric: of several trainings of one network their mean.
-        seconds: what a score costs on one architecture, by label of the proxy.
-        epoch_seconds: what one epoch of all trainings of one network costs, by metric of the curve.
-        name: what messages call it.
-        asked: architectures whose rows encodings take from it; None for all. It settles which of two tables is asked
-            where both know an architecture.
+        curves: learning curves, ``(n, epochs)`` each, by metric: the mean over trainings of a network.
+        seconds: cost of a score on one architecture, by label of the proxy.
+        epoch_seconds: cost of one epoch of all trainings of one network, by metric of the curve.
+        name: its name in messages.
+        asked: architectures whose rows encodings take from it; None for all. It determines the table of an
+            architecture that is in two tables.
         texts: the table's own columns of categories, a text for each architecture, by name; "" where one is missing.
         target: name of the column that is predicted; "" if it is not known.
         truth: its values ``(n,)``; nan where one is missing, None if they are not known.
@@ -74,11 +74,11 @@ class Feed:
         Args:
             benchmark: the table.
             curves: metrics.
-            target: the column that is predicted; default the benchmark's own choice.
+            target: the column that is predicted; default the benchmark's default target.
 
         Raises:
             InvalidInputError: it has no learning curves.
-            UnknownNameError: it has none of that metric, or no such target.
+            UnknownNameError: it has no curve of the metric, or no such target.
         """
         found = {metric: mean_curves(benchmark, metric) for metric in all_text("names of curves", curves)}
         return cls(
@@ -96,8 +96,8 @@ class Feed:
         """Return one of the table's own columns of categories, ``n`` texts.
 
         Raises:
-            UnknownNameError: it has none of that name.
-            InvalidInputError: it has not one text for each architecture.
+            UnknownNameError: there is no column with this name.
+            InvalidInputError: it does not have one text for each architecture.
         """
         if name not in self.texts:
             raise UnknownNameError("column of text", name, self.texts)
@@ -109,21 +109,21 @@ class Feed:
         return self.texts[name]
 
     def fact(self, name: str) -> Floats:
-        """One of the table's own columns ``(n,)``.
+        """Return one of the table's own columns ``(n,)``.
 
         Raises:
-            UnknownNameError: it has none of that name.
-            InvalidInputError: it has not one number for each architecture.
+            UnknownNameError: there is no column with this name.
+            InvalidInputError: it does not have one number for each architecture.
         """
         if name not in self.facts:
             raise UnknownNameError("column", name, self.facts)
         return self._column(name, self.facts[name])
 
     def score(self, label: str) -> Floats:
-        """Scores of a proxy ``(n,)``: those that were measured, else the table's own column of that name.
+        """Return scores of a proxy ``(n,)``: measured scores, else the table's own column with this name.
 
         Raises:
-            UnknownNameError: neither is there.
+            UnknownNameError: neither exists.
             InvalidInputError: there is not one number for each architecture.
         """
         for known in (self.scores, self.facts):
@@ -132,11 +132,11 @@ class Feed:
         raise UnknownNameError("score", label, {*self.scores, *self.facts})
 
     def curve(self, metric: str) -> Floats:
-        """Learning curves ``(n, epochs)``.
+        """Return learning curves ``(n, epochs)``.
 
         Raises:
-            UnknownNameError: there are none of that metric.
-            InvalidInputError: there is not one for each architecture.
+            UnknownNameError: there are no curves of the metric.
+            InvalidInputError: there is not one curve for each architecture.
         """
         if metric not in self.curves:
             raise UnknownNameError("learning curve", metric, self.curves)
@@ -159,15 +159,15 @@ class Feed:
 
 
 def mean_curves(benchmark: Benchmark, metric: str, rows: NDArray[np.intp] | None = None) -> Floats:
-    """A benchmark's learning curves of a metric, the mean over trainings, ``(rows, epochs)``; default all rows.
+    """Return a benchmark's learning curves of a metric, the mean over trainings, ``(rows, epochs)``; default all rows.
 
     Raises:
         InvalidInputError: the benchmark has no learning curves.
-        UnknownNameError: it has none of that metric.
+        UnknownNameError: it has no curves of the metric.
     """
     if not benchmark.curves:
         raise InvalidInputError(
-            f"{benchmark.name} has no learning curves: choose predictors that see architectures, such as gp."
+            f"{benchmark.name} has no learning curves: choose predictors on architectures, such as gp."
         )
     if metric not in benchmark.curves:
         raise UnknownNameError("learning curve", metric, benchmark.curves)
@@ -179,12 +179,12 @@ def mean_curves(benchmark: Benchmark, metric: str, rows: NDArray[np.intp] | None
 class TableEncoding(Encoding):
     """An encoding whose rows come from a table.
 
-    A subclass says in :attr:`Encoding.needs` what it sees besides the table's facts, and writes :meth:`look_up`. It is
-    registered with :func:`zcbench.register_encoding`; what stands in brackets after its name are the texts that its
-    constructor takes. It knows no row until :meth:`fed` gives one that does.
+    A subclass declares in :attr:`Encoding.needs` its inputs in addition to the table's facts, and implements
+    :meth:`look_up`. It is registered with :func:`zcbench.register_encoding`; the texts in brackets after its name are
+    the arguments of its constructor. It has no rows until :meth:`fed` returns a copy with rows.
 
     Args:
-        name: what it is called; default the name under which it was registered, with what stands in brackets.
+        name: its name; default the registered name with the text in brackets.
 
     Example:
         >>> import zcbench
@@ -211,43 +211,43 @@ class TableEncoding(Encoding):
 
     @property
     def code(self) -> str:
-        """Digest of the class's code; "" where zcbench wrote it."""
+        """Digest of the class's code; "" for built-in code."""
         return code_digest(type(self))
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_latest": (None, {})}  # what it was fed cannot be found again
+        return {**self.__dict__, "_latest": (None, {})}  # the cache of the table is not kept
 
-    # -- what subclasses write -----------------------------------------------------------------
+    # -- methods of subclasses -----------------------------------------------------------------
 
     def look_up(self, feed: Feed) -> Any:
-        """A row for each of the table's ``n`` architectures, in order.
+        """Return a row for each of the table's ``n`` architectures, in order.
 
         Vectors are an array ``(n, columns)`` or ``(n,)``, or mappings from names to numbers; other kinds are objects.
         """
         raise NotImplementedError(f"{type(self).__name__} must write look_up(self, feed).")
 
     def choose(self, feeds: Sequence[Feed]) -> None:
-        """Decide what depends on all tables together, before any is looked up; called on a copy."""
+        """Set values that depend on all tables together, before any look-up; called on a copy."""
 
     def used(self) -> str:
         """Say in a sentence which columns it uses and which it excluded by itself; "" for nothing to say."""
         return ""
 
     def seconds(self, feed: Feed) -> dict[str, float]:
-        """What it costs to know one architecture's row, by what is measured; two encodings pay for one thing once."""
+        """Return the cost of one architecture's row, by measurement; a measurement of two encodings counts once."""
         found = {label: feed.seconds.get(label, 0.0) for label in self.needs.proxies}
         epochs = [feed.curve(metric).shape[1] * feed.epoch_seconds.get(metric, np.nan) for metric in self.needs.curves]
         return {**found, TRAINING: float(np.max(epochs))} if epochs else found
 
-    # -- what others call ----------------------------------------------------------------------
+    # -- methods for callers -------------------------------------------------------------------
 
     def fed(self, feeds: Sequence[Feed]) -> Self:
-        """The same encoding, which knows the rows of these tables' architectures and of no others.
+        """Return the same encoding with the rows of these tables' architectures, and of no others.
 
-        Of an architecture that several are asked for it knows the row of the last.
+        For an architecture of several tables it has the row of the last.
 
         Raises:
-            InvalidInputError, UnknownNameError: a table has not what it shows.
+            InvalidInputError, UnknownNameError: a table lacks an input of the encoding.
         """
         made = copy.copy(self)
         made._known, made._fed = {}, {}
@@ -259,7 +259,7 @@ class TableEncoding(Encoding):
         return made
 
     def digest(self, feed: Feed) -> bytes:
-        """What it shows of a table: other numbers are other bytes."""
+        """Return the bytes of its rows for a table: different numbers give different bytes."""
         rows = self._rows_of(feed)
         return self._bytes(rows) if isinstance(rows, np.ndarray) else value_digest(list(rows)).encode()
 
@@ -283,7 +283,7 @@ class TableEncoding(Encoding):
         return found
 
     def ready(self) -> Encoding:
-        """Return the encoding fed from the tables of :func:`tables_known` if nothing has fed it."""
+        """Return the encoding with rows from the tables of :func:`tables_known` if it has none."""
         feeds = _TABLES.get()
         return self.fed(feeds) if feeds and not self._fed else self
 
@@ -305,7 +305,7 @@ class TableEncoding(Encoding):
 
 @contextmanager
 def tables_known(tables: Iterable[Benchmark]) -> Iterator[None]:
-    """Open a block in which encodings that nothing has fed find their rows in these tables."""
+    """Open a block in which encodings without rows use these tables."""
     feeds = tuple(Feed.of(table) for table in tables)
     token = _TABLES.set(feeds or _TABLES.get())
     try:
@@ -316,7 +316,7 @@ def tables_known(tables: Iterable[Benchmark]) -> Iterator[None]:
 
 @contextmanager
 def _said_of(encoding: Encoding) -> Iterator[None]:
-    """Turn what a stranger's encoding raises into a sentence; what zcbench says passes."""
+    """Turn exceptions of a user-defined encoding into a sentence; exceptions of zcbench are not changed."""
     try:
         yield
     except ZcbenchError:

@@ -49,19 +49,19 @@ def register_encoding(
     arguments: str = "",
     override: bool = False,
 ) -> Callable[[F], F]:
-    """Register what predictors see of architectures: a function of a search space and an architecture, or a class.
+    """Register an encoding: a function of a search space and an architecture, or a class.
 
-    A class is a subclass of :class:`Encoding`: of :class:`TableEncoding` where rows come from a table. The texts that
-    stand in brackets after its name, joined by "+", are what its constructor takes (``read``, where it writes that).
+    A class is a subclass of :class:`Encoding`, or of :class:`TableEncoding` if rows come from a table. The texts in
+    brackets after its name, joined by "+", are the arguments of its constructor (or of ``read``, if it has it).
 
     Args:
         name: lower-case letters, digits, ``_``, ``-``, ``.``.
         kind: "vector": the function returns a vector of one length for the whole space, or a mapping from names to
             numbers; "graph": a :class:`zcbench.types.Graph`; "layers", "computation": see the encodings of that name.
-            A class says its kind itself.
-        version: a positive integer, raised whenever rows may change.
+            A class declares its kind.
+        version: a positive integer, increased whenever rows may change.
         reference: paper and section.
-        arguments: an example of what stands in brackets, "params+naswot"; for lists and messages.
+        arguments: an example of the text in brackets, "params+naswot"; for lists and messages.
         override: replace an encoding of the same name.
 
     Raises:
@@ -87,17 +87,17 @@ def register_encoding(
 
 
 def get_encoding(text: str | Encoding, space: SearchSpace | None = None) -> Encoding:
-    """The encoding of that name, or several joined by "+".
+    """Return the encoding with this name, or several joined by "+".
 
     Args:
-        text: a name, with what stands in brackets: "proxies(params+naswot)" for scores of proxies, "columns" for a
+        text: a name, with a text in brackets: "proxies(params+naswot)" for scores of proxies, "columns" for a
             table's columns of numbers, "curve(valid_nll/3)" for three epochs of its learning curves; "onehot+stats" for
-            both one behind the other. An encoding is returned as it is.
+            both concatenated. An encoding is returned unchanged.
         space: the search space, if it is not a registered one.
 
     Raises:
         UnknownNameError: there is no such encoding or proxy.
-        InvalidInputError: brackets do not match, or what is joined are not vectors.
+        InvalidInputError: brackets do not match, or joined encodings are not vectors.
     """
     if isinstance(text, Encoding):
         return text
@@ -121,12 +121,12 @@ def _part(text: str, space: SearchSpace | None) -> Encoding:
     else:
         made = Encoding(term.bare("this encoding"), function, info.kind, space, info.version)
     if space is None and not made.from_table:
-        _ENCODINGS.made[text] = made  # one object per name: what it remembers serves all predictors
+        _ENCODINGS.made[text] = made  # one object per name: all predictors share its cache
     return made
 
 
 def _read(make: type[Encoding], info: EncodingInfo, arguments: tuple[str, ...], text: str) -> Encoding:
-    """What stands in brackets, as the class reads it."""
+    """Make an encoding from the text in brackets, read by the class."""
     inherited = make.read.__func__ is Encoding.read.__func__  # type: ignore[attr-defined]
     try:
         inspect.signature(make if inherited else make.read).bind(*arguments)
@@ -138,10 +138,10 @@ def _read(make: type[Encoding], info: EncodingInfo, arguments: tuple[str, ...], 
 
 
 def encoding_info(name: str) -> EncodingInfo:
-    """The encoding as it was registered; UnknownNameError if there is none."""
+    """Return the registered encoding; UnknownNameError for an unknown name."""
     return _ENCODINGS.info(name)
 
 
 def list_encodings(*patterns: str) -> list[str]:
-    """Names of the registered encodings that match any of the shell patterns (all without one), sorted."""
+    """List the registered encodings that match any of the shell patterns (all without one), sorted."""
     return _ENCODINGS.names(patterns or ("*",))

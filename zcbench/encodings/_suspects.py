@@ -43,7 +43,7 @@ _METRICS = _words(
 )
 #: the same, where nothing else is in the name
 _METRICS_ALONE = frozenset(("map", "ap"))
-#: a name of nothing but these is a statistic, or a split, of some result
+#: a name of only these words is a statistic, or a split, of some result
 _BARE = _SPLITS | _words("mean avg average std sd sem var median best final last diff delta rank ranking")
 #: how names of identifiers end
 _IDENTIFIERS = _words("id idx index hash uid uuid")

@@ -1,4 +1,4 @@
-"""Columns of numbers and of categories that a table has of its architectures."""
+"""Columns of numbers and of categories of a table."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class ColumnEncoding(TableEncoding):
         return cls(names or ()).fed([Feed.of(benchmark)])
 
     def choose(self, feeds: Sequence[Feed]) -> None:
-        """Take what all tables have and what is not suspicious, unless a user said which."""
+        """Choose the columns that all tables have and that are not suspicious, unless a user chose columns."""
         for feed in feeds:
             if odd := [name for name in self.names if name not in feed.facts and name not in feed.texts]:
                 raise UnknownNameError("column", odd[0], {*feed.facts, *feed.texts})
@@ -115,7 +115,7 @@ class ColumnEncoding(TableEncoding):
         )
 
     def look_up(self, feed: Feed) -> Any:
-        """The columns ``(n, names)``, or with columns of text a mapping for each row."""
+        """Return the columns ``(n, names)``, or with columns of text a mapping for each row."""
         if not set(self.names) & set(feed.texts):
             return np.stack([feed.fact(name) for name in self.names], axis=1)
         columns = [(name, feed.text(name) if name in feed.texts else feed.fact(name)) for name in self.names]
@@ -132,7 +132,7 @@ class ColumnEncoding(TableEncoding):
         return rows
 
     def _bytes(self, rows: Floats) -> bytes:
-        return rows.T.tobytes()  # column by column, as trials of old digested them
+        return rows.T.tobytes()  # column by column, as in earlier trials
 
     def _unknown(self, architecture: Architecture) -> NoReturn:
         if not self._fed:

@@ -16,7 +16,7 @@ from zcbench.errors import UnsupportedModelError, first_line
 from zcbench.probe.modes import DispatchMode, dispatched
 from zcbench.types import Architecture, SearchSpace
 
-#: Operations that only look at their input in another way, or make a tensor of nothing: no nodes.
+#: Operations that return a view of their input, or make a tensor without input: they are not nodes.
 _VIEWS = frozenset(
     (
         *("alias", "as_strided", "clone", "contiguous", "copy_", "detach", "detach_", "empty", "empty_like"),
@@ -28,7 +28,7 @@ _VIEWS = frozenset(
         *("view_as",),
     )
 )
-#: What an operation is called here, where PyTorch has several names for it.
+#: Name of an operation here, if PyTorch has several names for it.
 _SAME = {
     "convolution": "conv",
     "native_batch_norm": "batch_norm",
@@ -59,7 +59,7 @@ _SAME = {
     "clamp_min": "relu",
     "hardtanh": "relu6",
 }
-#: Numbers of the operations; what is not named here is "other".
+#: Numbers of the operations; others are "other".
 ATOMS = (
     *("other", "input", "output", "conv", "depthwise", "linear", "matmul", "attention", "embedding"),
     *("batch_norm", "layer_norm", "group_norm", "relu", "relu6", "gelu", "swish", "hardswish", "hardsigmoid"),
@@ -75,9 +75,9 @@ class ComputationGraph(NamedTuple):
 
     Attributes:
         atoms: number in :data:`ATOMS` of each operation ``(n,)``; the first is the input, the last the output.
-        edges: ``(2, edges)``: whose result goes into whose input.
-        numbers: ``(n, len(NODE_NUMBERS))``: log2 of channels and of side lengths (positions for sequences) of what goes
-            in and comes out, side of the kernel, log2 of 1 + weights, log2 of 1 + multiply-adds.
+        edges: ``(2, edges)``: source and target of each edge.
+        numbers: ``(n, len(NODE_NUMBERS))``: log2 of channels and of side lengths (positions for sequences) of input and
+            output, side of the kernel, log2 of 1 + weights, log2 of 1 + multiply-adds.
         flops: multiply-adds of one sample.
         params: number of parameters.
     """
@@ -90,13 +90,13 @@ class ComputationGraph(NamedTuple):
 
 
 class _Recorder(DispatchMode):
-    """Notes every operation with its inputs; a tensor's maker is found by the tensor's identity."""
+    """Records every operation with its inputs; a tensor's operation is found by the tensor's identity."""
 
     def __init__(self, inputs: Sequence[Tensor], parameters: Mapping[int, int]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.maker: dict[int, int] = {id(tensor): 0 for tensor in inputs}
         self.parameters = parameters  # identity to number of elements
-        self.kept: list[Any] = list(inputs)  # identities are of living tensors only
+        self.kept: list[Any] = list(inputs)  # identities are unique only among living tensors
         self.atoms: list[int] = [_NUMBER["input"]]
         first = inputs[0]
         self.samples = max(first.shape[0], 1) if first.dim() else 1
@@ -115,7 +115,7 @@ class _Recorder(DispatchMode):
         weights = sum(self.parameters.get(id(tensor), 0) for tensor in inputs)
         if name in _VIEWS:
             made = sources[0] if sources else None
-            if weights and not sources:  # a weight that is transposed is still that weight
+            if weights and not sources:  # a transposed weight is the same weight
                 self.parameters = {**self.parameters, **{id(tensor): weights for tensor in outputs}}
         elif not sources and not (name == "embedding" and weights):
             made = None
@@ -173,7 +173,7 @@ def _numbers(
 
 
 def _shape(tensor: Tensor) -> tuple[float, float]:
-    """Log2 of channels and of the side of maps ``(b, c, h, w)`` or of the length of sequences ``(b, length, c)``."""
+    """Return log2 of channels and of the side of ``(b, c, h, w)`` or of the length of ``(b, length, c)``."""
     shape = tuple(tensor.shape)
     if len(shape) == 4:
         return math.log2(max(shape[1], 1)), math.log2(max(shape[2], 1))
@@ -185,16 +185,16 @@ def _shape(tensor: Tensor) -> tuple[float, float]:
 def computation_graph(model: nn.Module, inputs: Any) -> ComputationGraph:
     """Record any network's atomic operations: convolution, normalisation, addition and so on, with shapes.
 
-    It works where ``torch.fx`` does not (loops over data, ``**kwargs``): nothing is traced symbolically, the network
-    runs once, in eval mode and without gradients. On the meta device (``with torch.device("meta"): model = …``) nothing
-    is computed and no memory is needed.
+    It works for networks that ``torch.fx`` cannot trace (loops over data, ``**kwargs``): the network runs once, in eval
+    mode and without gradients, without symbolic tracing. On the meta device (``with torch.device("meta"): model = …``)
+    nothing is computed and no memory is needed.
 
     Args:
-        model: returns a tensor, or an object that holds one.
+        model: returns a tensor, or an object that contains one.
         inputs: a tensor, a tuple (positional arguments) or a mapping (keyword arguments), on the model's device.
 
     Returns:
-        A :class:`ComputationGraph` of what leads from the inputs to the last operation.
+        A :class:`ComputationGraph` of the operations on paths from the inputs to the last operation.
 
     Raises:
         UnsupportedModelError: the network cannot be run on these inputs.
@@ -226,7 +226,7 @@ def computation_graph(model: nn.Module, inputs: Any) -> ComputationGraph:
 
 
 def _living(recorder: _Recorder, params: float) -> ComputationGraph:
-    """Operations on a way from the input to the last one, and an output node."""
+    """Return the operations on a path from the input to the last one, and an output node."""
     atoms = [*recorder.atoms, _NUMBER["output"]]
     numbers = [*recorder.numbers, recorder.numbers[recorder.last]]
     edges = [*recorder.edges, (recorder.last, len(atoms) - 1)]
@@ -255,12 +255,12 @@ def _living(recorder: _Recorder, params: float) -> ComputationGraph:
     reference="K. Mills et al., 'GENNAPE', AAAI 2023, arXiv:2211.17226, section 3.1",
 )
 def computation(space: SearchSpace, architecture: Architecture) -> ComputationGraph:
-    """The network's atomic operations with shapes, recorded without data; the same for every space and any module."""
+    """Record the network's atomic operations with shapes, without data; the same for every space and any module."""
     return _recorded(space, architecture)
 
 
 def _recorded(space: SearchSpace, architecture: Architecture) -> ComputationGraph:
-    """The same for "computation" and "atoms", recorded once as long as it is among the latest."""
+    """Record a graph for "computation" and "atoms", once while it is among the latest."""
     key = (space, architecture)
     if key not in _LATEST:
         if len(_LATEST) >= _MOST:
@@ -276,13 +276,13 @@ _MOST = 20_000
 def _record(space: SearchSpace, architecture: Architecture) -> ComputationGraph:
     shape = space.input_shape
     if not shape:
-        raise UnsupportedModelError(f"{space.name} does not say what its networks take: give it an input_shape.")
+        raise UnsupportedModelError(f"{space.name} does not declare the input of its networks: give it an input_shape.")
     try:
         with torch.device("meta"):
             network = space.build(architecture)
             inputs = torch.zeros(1, *shape) if len(shape) == 3 else torch.zeros(1, shape[0], dtype=torch.long)
         return computation_graph(network, inputs)
-    except (NotImplementedError, RuntimeError, UnsupportedModelError):  # something that needs numbers
+    except (NotImplementedError, RuntimeError, UnsupportedModelError):  # an operation that needs data
         with torch.random.fork_rng(devices=[]):
             network = space.build(architecture)
         inputs = torch.zeros(1, *shape) if len(shape) == 3 else torch.zeros(1, shape[0], dtype=torch.long)
@@ -294,7 +294,7 @@ def _record(space: SearchSpace, architecture: Architecture) -> ComputationGraph:
     reference="counts and paths of the graph of arXiv:2211.17226, section 3.1; the same columns for every space",
 )
 def atoms(space: SearchSpace, architecture: Architecture) -> np.ndarray:
-    """Size, depth and width of the computation graph, in numbers that every network has."""
+    """Return size, depth and width of the computation graph, in numbers that every network has."""
     return atom_numbers(_recorded(space, architecture))
 
 
@@ -309,7 +309,7 @@ _JOINS = frozenset(_NUMBER[name] for name in ("add", "mul", "cat"))
 
 
 def atom_numbers(graph: ComputationGraph) -> np.ndarray:
-    """Thirteen numbers of a computation graph ``(13,)``, named in :data:`ATOM_NUMBERS`."""
+    """Compute thirteen numbers of a computation graph ``(13,)``, named in :data:`ATOM_NUMBERS`."""
     n = len(graph.atoms)
     weighted = np.array([atom in _WEIGHTED for atom in graph.atoms], float)
     pooling = np.array([atom in _POOLING for atom in graph.atoms], float)
@@ -325,7 +325,7 @@ def atom_numbers(graph: ComputationGraph) -> np.ndarray:
             log_paths[node] = 0.0
             continue
         most[node], least[node] = most[before].max() + weighted[node], least[before].min() + weighted[node]
-        # Paths multiply beyond any float: their number is kept as a logarithm, means are weighted by it.
+        # The number of paths may exceed any float: it is kept as a logarithm, which weights means.
         log_paths[node] = np.logaddexp.reduce(log_paths[before])
         share = np.exp(log_paths[before] - log_paths[node])
         mean[node] = share @ mean[before] + weighted[node]

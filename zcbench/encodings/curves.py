@@ -1,4 +1,4 @@
-"""The beginning of a learning curve as features: what a network costs that is trained for a few epochs only."""
+"""The beginning of a learning curve as features, at the cost of a training for a few epochs."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class CurveEncoding(TableEncoding):
     """The first epochs of a metric's learning curve, and their differences.
 
     A row is y_1 … y_E, the E - 1 first differences, the E - 2 second differences (LcSVR's features). An epoch without a
-    value is interpolated between its neighbours among those E, or takes the nearest one's; a row without any value is
+    value is interpolated between its neighbours among those E, or has the nearest value; a row without any value is
     nan.
 
     Args:
         metric: name of the curve.
-        epochs: number of epochs that are seen.
+        epochs: number of known epochs.
     """
 
     def __init__(self, metric: str, epochs: int) -> None:
@@ -41,32 +41,32 @@ class CurveEncoding(TableEncoding):
         text = "+".join(arguments)
         metric, _, epochs = text.rpartition("/")
         if len(arguments) != 1 or not metric or not re.fullmatch("[0-9]{1,9}", epochs):
-            raise InvalidInputError(f"curve({text}): write one metric and epochs of it, as curve(valid_nll/3).")
+            raise InvalidInputError(f"curve({text}): write one metric and its epochs, such as curve(valid_nll/3).")
         return cls(metric, int(epochs))
 
     def look_up(self, feed: Feed) -> Floats:
-        """The curves' first epochs ``(n, epochs)``."""
+        """Return the curves' first epochs ``(n, epochs)``."""
         curves = feed.curve(self.metric)
         if curves.shape[1] < self.epochs:
             raise InvalidInputError(f"{self.name}: the curves have only {curves.shape[1]} epochs.")
         return interpolated(curves[:, : self.epochs])
 
     def seconds(self, feed: Feed) -> dict[str, float]:
-        """Of so many epochs of training."""
+        """Return the cost of its epochs of training."""
         return {TRAINING: self.epochs * feed.epoch_seconds.get(self.metric, np.nan)}
 
     def rows(self, architectures: Sequence[Architecture]) -> list[Floats]:
-        """Values, first and second differences."""
-        with np.errstate(invalid="ignore"):  # of a training that diverged: differences of infinities are gaps
+        """Return values, first and second differences."""
+        with np.errstate(invalid="ignore"):  # a training that diverged: differences of infinities are missing values
             return [np.concatenate([one, np.diff(one), np.diff(one, n=2)]) for one in super().rows(architectures)]
 
     def beginnings(self, architectures: Sequence[Architecture]) -> Floats:
-        """The curves themselves ``(n, epochs)``."""
+        """Return the curves themselves ``(n, epochs)``."""
         return np.stack(super().rows(architectures))
 
 
 def interpolated(curves: Floats) -> Floats:
-    """Curves ``(n, epochs)`` whose gaps are filled between their neighbours; rows without a finite value stay."""
+    """Interpolate missing values of curves ``(n, epochs)``; rows without a finite value are not changed."""
     known = np.isfinite(curves)
     gaps = np.isnan(curves)
     found = curves.copy()

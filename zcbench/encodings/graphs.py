@@ -1,4 +1,4 @@
-"""Encodings of the architecture's graph: the graph itself, its paths, and statistics of them."""
+"""Encodings of the architecture's graph: the graph itself, its paths, and their statistics."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ import numpy as np
 from zcbench.encodings._register import register_encoding
 from zcbench.types import Architecture, Graph, SearchSpace
 
-#: Operations that let nothing through, in the words of the registered spaces.
+#: Operations that return zero, by their names in the registered spaces.
 ZERO = frozenset({"none", "zeroize"})
-#: Operations that change nothing.
+#: Operations without effect.
 IDENTITY = frozenset({"skip_connect", "identity", "input", "output", "null"})
-#: Where a recurrent cell's graph begins and ends besides its first and last node.
+#: Further first and last nodes of a recurrent cell's graph.
 _STARTS, _ENDS = frozenset({"input", "h_prev"}), frozenset({"output", "h_new"})
 #: Beginnings of the names of operations that have no weights.
 _FREE = ("activation_", "elementwise_", "blend", "h_prev", "h_new")
-#: Longest and most paths that are told apart; beyond, statistics serve better.
+#: Maximum length and number of paths that are distinguished; beyond these, statistics are better.
 _LONGEST, _MOST = 12, 256
 _ROUNDS = 3
 
 
 @register_encoding("graph", kind="graph", version=2)
 def graph(space: SearchSpace, architecture: Architecture) -> Graph:
-    """The operations as nodes and what feeds them as edges (``space.graph``), from one input to one output."""
+    """Return the graph of operations and their inputs (``space.graph``), from one input to one output."""
     return joined(space.graph(architecture))
 
 
 @register_encoding("flow-graph", kind="graph", version=2)
 def flow_graph(space: SearchSpace, architecture: Architecture) -> Graph:
-    """The graph without operations that are dead or change nothing; two ways between the same nodes are two edges."""
+    """Return the graph without operations that are dead or have no effect; parallel paths give parallel edges."""
     return without_identities(_living_graph(space, architecture))
 
 
@@ -41,7 +41,7 @@ def flow_graph(space: SearchSpace, architecture: Architecture) -> Graph:
     reference="White et al., 'BANANAS', AAAI 2021, arXiv:1910.11858, section 3; skips and dead paths removed",
 )
 def path(space: SearchSpace, architecture: Architecture) -> Mapping[str, float]:
-    """How often each sequence of operations leads from the input to the output."""
+    """Count the paths from the input to the output by their sequence of operations."""
     live = _living_graph(space, architecture)
     targets: dict[int, list[int]] = {}
     for source, target in live.edges:
@@ -63,11 +63,11 @@ def path(space: SearchSpace, architecture: Architecture) -> Mapping[str, float]:
 
 @register_encoding("stats", version=2)
 def stats(space: SearchSpace, architecture: Architecture) -> Mapping[str, float]:
-    """Numbers that do not depend on how nodes are numbered: operations in all and along paths, depth, paths.
+    """Compute numbers that do not depend on the order of nodes: operations in all and along paths, depth, paths.
 
-    Of what lies on a path from the input to the output: nodes and edges; for each operation, for all with weights and
-    for all pooling, how many there are, and the most, the least and the mean number on a path; the number of paths, of
-    paths without weights and of paths without any operation.
+    The numbers describe the part of the graph on paths from the input to the output: nodes and edges; for each
+    operation, for all with weights and for all pooling, their count, and the largest, the smallest and the mean number
+    on a path; the number of paths, of paths without weights and of paths without any operation.
     """
     live = _living_graph(space, architecture)
     kinds = sorted({label for label in live.nodes if kind(label) not in IDENTITY})
@@ -110,17 +110,17 @@ def _living_graph(space: SearchSpace, architecture: Architecture) -> Graph:
 
 
 def _log(count: float) -> float:
-    # Paths multiply: their number counts by its magnitude.
+    # The number of paths can be very large, so its logarithm is used.
     return float(np.log2(1 + count))
 
 
 def kind(label: str) -> str:
-    """The operation that a label names; "skip_connect:reduce" is one of a reduction cell."""
+    """Return the operation of a label; "skip_connect:reduce" is one of a reduction cell."""
     return label.partition(":")[0]
 
 
 def joined(graph: Graph) -> Graph:
-    """The graph between one input and one output: recurrent cells, which have several of both, get one more of each."""
+    """Return the graph with one input and one output; recurrent cells, which have several, get an additional node."""
     feeding = {source for source, _ in graph.edges}
     fed = {target for _, target in graph.edges}
     n = len(graph.nodes)
@@ -139,7 +139,7 @@ def joined(graph: Graph) -> Graph:
 
 
 def living(graph: Graph) -> Graph:
-    """What lies on a path from the first node to the last through no zero operation; input and output always."""
+    """Return the nodes on paths from first to last node without zero operations; input and output always."""
     n = len(graph.nodes)
     passes = [kind(label) not in ZERO for label in graph.nodes]
     reached, needed = [False] * n, [False] * n
@@ -161,13 +161,13 @@ def living(graph: Graph) -> Graph:
 
 
 def has_weights(label: str) -> bool:
-    """Whether an operation learns anything, as far as its label tells."""
+    """Return whether an operation has weights, according to its label."""
     operation = kind(label)
     return not (operation in IDENTITY | ZERO or operation.startswith(_FREE) or is_pooling(operation))
 
 
 def is_pooling(label: str) -> bool:
-    """Whether an operation is pooling, as far as its label tells."""
+    """Return whether an operation is pooling, according to its label."""
     return "pool" in label
 
 
@@ -178,10 +178,10 @@ def is_pooling(label: str) -> bool:
     "arXiv:2006.07556, section 3.1; on living operations, skips removed",
 )
 def wl(space: SearchSpace, architecture: Architecture) -> Mapping[str, float]:
-    """How often each neighbourhood occurs: an operation, with what feeds it, with what feeds that.
+    """Count each neighbourhood: an operation, its inputs, and their inputs.
 
     Weisfeiler-Lehman labels of the living graph without identities, three rounds along the edges; those with equal
-    inputs are equal. The output's label after three rounds tells small cells apart altogether.
+    inputs are equal. The output's label after three rounds distinguishes all small cells.
     """
     live = without_identities(_living_graph(space, architecture))
     sources = live.sources
@@ -197,9 +197,9 @@ def wl(space: SearchSpace, architecture: Architecture) -> Mapping[str, float]:
 
 
 def without_identities(graph: Graph) -> Graph:
-    """The graph in which what fed an identity feeds what the identity fed; an edge may then occur several times."""
+    """Return the graph without identities: their inputs are connected to their outputs, possibly by several edges."""
     n = len(graph.nodes)
-    feeds: list[list[int]] = [[] for _ in range(n)]  # of each node, what reaches it through identities
+    feeds: list[list[int]] = [[] for _ in range(n)]  # for each node, its inputs through identities
     sources = graph.sources
     ends = (0, n - 1)
     kept = [i for i in range(n) if i in ends or kind(graph.nodes[i]) not in IDENTITY]

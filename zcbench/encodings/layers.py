@@ -1,4 +1,4 @@
-"""Statistics of zero-cost proxies, layer by layer: what proxies add up, before they add it up."""
+"""Statistics of zero-cost proxies by layer: the terms of their sums."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from zcbench.encodings.proxies import stand_in
 from zcbench.probe import Probe
 from zcbench.types import Architecture, SearchSpace
 
-#: what is known of a layer, in the order of columns
+#: the statistics of a layer, in the order of columns
 STATISTICS = ("weights", "l2_norm", "grad_norm", "snip", "plain", "fisher")
 
 
 class LayerStatistics(NamedTuple):
-    """Of each layer with weights, in the order of the network.
+    """Statistics of each layer with weights, in the order of the network.
 
     Attributes:
         names: names of the weights.
@@ -36,10 +36,10 @@ class LayerStatistics(NamedTuple):
     "section 3.1; statistics of arXiv:2101.08134, section 3.2",
 )
 def layers(space: SearchSpace, architecture: Architecture) -> LayerStatistics:
-    """Per layer: number of weights, their norm, the gradient's norm, |w·g| summed, w·g summed, (w·g)² summed.
+    """Measure per layer: number of weights, their norm, the gradient's norm, |w·g| summed, w·g summed, (w·g)² summed.
 
-    The network is built and sees 32 samples of noise with random labels (language models: Python's help texts) once,
-    forward and backward.
+    The network is built and runs once, forward and backward, on 32 samples of noise with random labels (language
+    models: Python's help texts).
     """
     batch = stand_in(space)
     first = stable_seed("network", architecture.space, architecture.key, 0)

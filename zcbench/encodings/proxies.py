@@ -13,22 +13,22 @@ from zcbench.encodings._register import register_encoding
 from zcbench.proxies import resolve, score_architecture
 from zcbench.types import Architecture, Batch, SearchSpace
 
-#: What "proxies" without brackets measures: one pass of each kind, none that trains.
+#: The proxies of "proxies" without brackets: one pass of each kind, none that trains.
 DEFAULT = ("params", "flops", "num_layers", "synflow_log", "naswot", "jacov", "grad_norm", "snip", "zen")
 
 
 @register_encoding("proxies", arguments="params+naswot")
 class ProxyEncoding(TableEncoding):
-    """Scores of proxies, one column each, measured where no table has them; nan where a proxy has none.
+    """Scores of proxies, one column each, measured if no table has them; nan for a missing score.
 
-    Where a score is not known the network is built and scored on a batch. What was measured elsewhere (a store of
-    records, a paper's table) comes from a table; see :meth:`fed`.
+    If a score is not known, the network is built and scored on a batch. Known scores (of a store of records, or of a
+    paper's table) come from a table; see :meth:`fed`.
 
     Args:
         members: labels or patterns of proxies; default :data:`DEFAULT`.
-        batch: what the networks see; default 32 samples of noise, or of Python's help texts for language models.
+        batch: the batch; default 32 samples of noise, or of Python's help texts for language models.
         classes: number of outputs of the networks.
-        seed: decides the networks' weights.
+        seed: determines the networks' weights.
         space: the search space, if it is not a registered one.
 
     Raises:
@@ -60,17 +60,17 @@ class ProxyEncoding(TableEncoding):
         return cls(members or None)
 
     def fed(self, feeds: Sequence[Feed]) -> Self:
-        """The same encoding, which knows the scores that these tables have."""
+        """Return the same encoding with the scores of these tables."""
         made = super().fed(feeds)
-        made.from_table = True  # what would be measured here may have seen other samples
+        made.from_table = True  # scores that are measured here may use other samples
         return made
 
     def look_up(self, feed: Feed) -> Floats:
-        """The scores ``(n, members)``."""
+        """Return the scores ``(n, members)``."""
         return np.stack([feed.score(label) for label in self.members], axis=1)
 
     def _bytes(self, rows: Floats) -> bytes:
-        return rows.T.tobytes()  # column by column, as trials of old digested them
+        return rows.T.tobytes()  # column by column, as in earlier trials
 
     def _encode(self, architecture: Architecture) -> Floats:
         space = self._space_of(architecture)
@@ -83,7 +83,7 @@ class ProxyEncoding(TableEncoding):
 
 
 def stand_in(space: SearchSpace) -> Batch:
-    """What a space's networks see where nothing better is known: 32 samples of noise, or of Python's help texts."""
+    """Return the default batch of a space's networks: 32 samples of noise, or of Python's help texts."""
     from zcbench.batches import get_batch
 
     if len(space.input_shape) != 3:

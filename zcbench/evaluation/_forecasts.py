@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 #: the baseline of the comparison, if it was run
 BASELINE = "last_value"
+#: text before the reason for curves without a forecast in the detail of a trial; stores have both forms
+_REASON = re.compile(r" (?:skipped|left out) because ")
 
 
 @dataclass(frozen=True, repr=False)
@@ -286,7 +289,7 @@ def _point(trials: Sequence[CurveTrial], own: Mapping[int, float], best: Mapping
     left_out: Counter[str] = Counter()
     for t in good:
         if t.metrics.get("left_out", 0.0):
-            left_out[t.detail.partition(" left out because ")[2] or t.detail] += int(t.metrics["left_out"])
+            left_out[_REASON.split(t.detail, maxsplit=1)[-1]] += int(t.metrics["left_out"])
     curves = int(sum(t.metrics["curves"] for t in good))
     spent = sum(t.metrics.get(name, 0.0) for t in good for name in ("fit_seconds", "predict_seconds"))
     behind = paired_difference(

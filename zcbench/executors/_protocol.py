@@ -68,5 +68,5 @@ class WorkersFailedError(ZcbenchError):
 
 
 def chunks(keys: Sequence[str], count: int) -> list[tuple[str, ...]]:
-    """Distribute keys in turn to at most ``count`` chunks, which separates neighbours that may be equally slow."""
+    """Distribute keys to at most ``count`` chunks so that neighbours, which may be equally slow, are separated."""
     return [tuple(keys[start::count]) for start in range(min(count, len(keys)))]

@@ -1,6 +1,6 @@
-"""Learned predictors: fitted to a few trained networks, they rank the rest. scikit-learn's contract.
+"""Learned predictors: fitted to a few trained networks, they rank the others. They follow scikit-learn's contract.
 
-Each file without a leading underscore holds one family, reads like its paper and registers its predictors.
+Each file without a leading underscore is one family, follows its paper and registers its predictors.
 """
 
 from zcbench.predictors._base import Predictor, UncertainPredictor, VectorPredictor

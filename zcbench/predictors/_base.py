@@ -1,4 +1,4 @@
-"""What all predictors share: checks of what is fitted, an order of its own, the easy cases."""
+"""The base of all predictors: checks of the training data, a canonical order of rows, and trivial cases."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ from zcbench.predictors._given import read_architectures, tables_of
 from zcbench.predictors._targets import Floats, Ranks, TargetScale, target_scale
 from zcbench.types import Architecture, SearchSpace
 
-#: Ranges of settings that count things or steps, and of rates.
+#: Ranges of settings that are counts or steps, and of rates.
 COUNT, STEPS, RATE = (1, 10**6), (0, 10**9), (0.0, 1e6)
 
 
 class Predictor(BaseEstimator):  # type: ignore[misc]
-    """From a few trained architectures to all others: ``fit``, ``predict``, and scikit-learn's ``clone``.
+    """A predictor that is fitted to a few trained architectures: ``fit``, ``predict``, and scikit-learn's ``clone``.
 
-    A subclass writes :meth:`_fit` and :meth:`_predict`; where an uncertainty means something, ``predict_std`` too. Its
-    constructor only stores its arguments. Training rows reach ``_fit`` sorted, so that nothing depends on their order,
-    and only if their targets differ: otherwise the prediction is that target.
+    A subclass implements :meth:`_fit` and :meth:`_predict`, and ``predict_std`` if it has an uncertainty. Its
+    constructor only stores its arguments. ``_fit`` receives sorted training rows, so that nothing depends on their
+    order. It is called only if their targets differ: otherwise the prediction is that target.
 
     Args:
-        encoding: what it sees of an architecture: a name, several joined by "+", or an object.
-        seed: decides everything random.
+        encoding: the input for an architecture: a name, several joined by "+", or an object.
+        seed: determines all random numbers.
     """
 
-    #: kind of encoding it takes
+    #: kind of encoding that it accepts
     kind = "vector"
-    #: settings that name what it sees of an architecture
+    #: settings that name its encodings
     encoding_settings: ClassVar[tuple[str, ...]] = ("encoding",)
-    #: smallest and largest value of settings that are numbers; a subclass names its own, and inherits its parents'
+    #: smallest and largest value of numeric settings; a subclass adds its settings to those of its parents
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {"seed": SEEDS}
-    #: whether predictions are in the targets' units; if not, they only grow with it
+    #: whether predictions are in the targets' units; if not, they only increase with the target
     calibrated = True
     #: search space of architectures that are given as strings; None for the one that accepts them
     space: str | SearchSpace | None = None
@@ -64,7 +64,7 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         from sklearn.base import _clone_parametrized
 
         made: Self = _clone_parametrized(self)
-        if self.space is not None:  # no argument of the constructor
+        if self.space is not None:  # not an argument of the constructor
             made.space = self.space
         return made
 
@@ -76,21 +76,21 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         space: str | SearchSpace | None = None,
         table: Benchmark | None = None,
     ) -> Self:
-        """Learn from trained architectures.
+        """Fit the predictor to trained architectures.
 
         Args:
-            architectures: ``n`` of them, or their strings; one may be there several times.
-            targets: ``(n,)`` what training gave. Where ``calibrated`` is False (rankers, RoBoT) turn losses around:
-                they learn the top of a ranking best.
-            space: search space of strings, which later strings are of too; default the setting ``space``, else the only
-                registered space that accepts them.
-            table: the table in which encodings such as ``columns`` find the architectures; default the one that
-                ``architectures`` are rows of, if it is ``table.architectures``, a slice or a sample of it.
+            architectures: ``n`` architectures, or their strings; an architecture may occur several times.
+            targets: ``(n,)`` results of training. If ``calibrated`` is False (rankers, RoBoT), negate losses, because
+                these predictors learn the top of a ranking best.
+            space: search space of these and later strings; default the setting ``space``, else the only registered
+                space that accepts them.
+            table: the table in which encodings such as ``columns`` find the architectures; default the table of
+                ``architectures``, if they are ``table.architectures``, a slice or a sample of it.
 
         Raises:
-            InvalidInputError: there are none, lengths differ, a target is nan or infinite, or the search space of
-                strings is not known.
-            InvalidArchitectureError: a string is no architecture of the space.
+            InvalidInputError: there are no architectures, lengths differ, a target is nan or infinite, or the search
+                space of strings is not known.
+            InvalidArchitectureError: a string is not an architecture of the space.
         """
         self.space_ = space if space is not None else self.space
         tables = tables_of(architectures, table)
@@ -109,16 +109,16 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         architectures: Iterable[Architecture] = (),
         targets: ArrayLike = (),
     ) -> Self:
-        """Learn from the networks of another benchmark first, then from a few, or none, of the one in question.
+        """Fit the predictor to networks of another benchmark, and to a few, or none, of the target benchmark.
 
-        The two benchmarks' targets have nothing in common but their direction, so each set is replaced by the normal
-        scores of its ranks and one fit sees both. Predictors that are made for it write :meth:`_cross`. Predictions
-        rank; they are in no unit.
+        The two benchmarks' targets have only their direction in common, so each set is replaced by the normal
+        scores of its ranks, and one fit uses both. Predictors with a special method for transfer implement
+        :meth:`_cross`. Predictions only rank; they have no unit.
 
         Args:
             source: ``n`` architectures of the other benchmark.
             source_targets: ``(n,)``.
-            architectures: ``k`` of the benchmark in question.
+            architectures: ``k`` architectures of the target benchmark.
             targets: ``(k,)``, of the same direction.
         """
         self.space_ = self.space
@@ -130,11 +130,12 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         return self
 
     def predict(self, architectures: Iterable[Architecture | str], *, table: Benchmark | None = None) -> Floats:
-        """Predict targets ``(m,)``; where ``calibrated`` is False, scores that grow with the target.
+        """Predict targets ``(m,)``; if ``calibrated`` is False, scores that increase with the target.
 
         Args:
-            architectures: ``m`` of them, or strings of the search space that was fitted.
-            table: where encodings such as ``columns`` find them; default as of :meth:`fit`, then the fitted table.
+            architectures: ``m`` architectures, or strings of the fitted search space.
+            table: the table in which encodings such as ``columns`` find them; default as in :meth:`fit`, then the
+                fitted table.
 
         Raises:
             InvalidInputError: the predictor was not fitted.
@@ -158,7 +159,7 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         Args:
             architectures: candidates, or their strings.
             higher_is_better: False if the targets were losses or errors.
-            table: as of :meth:`predict`.
+            table: as in :meth:`predict`.
         """
         tables = tables_of(architectures, table)
         candidates = self._asked(architectures)
@@ -167,14 +168,14 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         return [candidates[i] for i in order]
 
     def encodings(self) -> list[Encoding]:
-        """All encodings through which it sees architectures."""
+        """Return all encodings that it uses."""
         return [get_encoding(getattr(self, name)) for name in self.encoding_settings if hasattr(self, name)]
 
     def with_encodings(self, change: Callable[[Encoding], Encoding], space: SearchSpace | None = None) -> Self:
-        """Replace every encoding by what ``change`` makes of it, say one that was fed from a table.
+        """Replace every encoding by the result of ``change``, for example an encoding with rows of a table.
 
         Args:
-            change: from an encoding to another of the same kind.
+            change: converts an encoding to another of the same kind.
             space: the search space of names of encodings, if it is not a registered one.
         """
         for name in filter(functools.partial(hasattr, self), self.encoding_settings):
@@ -182,12 +183,12 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         return self
 
     def others(self) -> list[Predictor]:
-        """Predictors that it is made of, not fitted."""
+        """Return the predictors that are its parts, not fitted."""
         return []
 
     @property
     def code(self) -> str:
-        """Digest of what strangers wrote of it, of its encodings and of what it is made of; "" if nothing."""
+        """Digest of the user-defined code of it, its encodings and its parts; "" without such code."""
         others = [other.code for other in self.others()]
         return joined_codes(code_digest(type(self)), *(e.code for e in self.encodings()), *others)
 
@@ -200,7 +201,7 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         raise NotImplementedError
 
     def _cross(self, others: Sequence[Architecture], values: Floats, few: Sequence[Architecture], own: Floats) -> None:
-        """Learn from targets ``(n,)`` of another benchmark and ``(k,)``, or none, of one's own; set ``constant_``."""
+        """Fit to targets ``(n,)`` of another benchmark and ``(k,)``, or none, of the target one; set ``constant_``."""
         normal = [Ranks(part).forward(part) for part in (values, own) if len(part)]
         self.fit([*others, *few], np.concatenate(normal))
 
@@ -229,7 +230,7 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
 
 @contextmanager
 def _own_random_numbers(seed: int) -> Iterator[None]:
-    """Numpy's global random numbers, which some libraries draw from unasked: seeded inside, as they were afterwards."""
+    """Seed numpy's global random numbers in a block and restore them, because some libraries use them."""
     before = np.random.get_state()
     np.random.seed(seed)
     try:
@@ -242,7 +243,7 @@ C = TypeVar("C", bound=type[Predictor])
 
 
 def with_defaults(**changed: Any) -> Callable[[C], C]:
-    """Give a class its parent's constructor with other defaults, which ``get_params`` sees as if written out."""
+    """Give a class its parent's constructor with other defaults, which ``get_params`` returns."""
 
     def decorate(make: C) -> C:
         inherited = make.__init__
@@ -264,10 +265,10 @@ def with_defaults(**changed: Any) -> Callable[[C], C]:
 
 
 def checked(architectures: Iterable[Architecture], targets: ArrayLike) -> tuple[list[Architecture], Floats]:
-    """Architectures and targets in one canonical order.
+    """Return architectures and targets in a canonical order.
 
     Raises:
-        InvalidInputError: there are none, lengths differ, or a target is nan or infinite.
+        InvalidInputError: there are no architectures, lengths differ, or a target is nan or infinite.
     """
     known = read_architectures(architectures)
     try:
@@ -281,29 +282,29 @@ def checked(architectures: Iterable[Architecture], targets: ArrayLike) -> tuple[
     if not known:
         raise InvalidInputError("there is nothing to learn from: give at least one architecture with its target.")
     if bad := [a for a, value in zip(known, values, strict=True) if not np.isfinite(value)]:
-        raise InvalidInputError(f"the target of {bad[0]} is nan or infinite ({len(bad)} in all): leave such rows out.")
+        raise InvalidInputError(f"the target of {bad[0]} is nan or infinite ({len(bad)} in all): remove such rows.")
     order = sorted(range(len(known)), key=lambda i: (known[i], values[i]))
     return [known[i] for i in order], values[order]
 
 
 def varied(known: Sequence[Architecture], values: Floats) -> bool:
-    """Whether there is anything to learn: one architecture, trained again and again, tells nothing of others."""
+    """Return whether targets of several architectures differ: repeats of one architecture cannot be learned from."""
     return bool(np.ptp(values) > 0) and known[0] != known[-1]
 
 
 class VectorPredictor(Predictor):
-    """A predictor that learns from a matrix of numbers.
+    """A predictor that is fitted to a matrix of numbers.
 
-    A subclass writes :meth:`_learn` and :meth:`_value`.
+    A subclass implements :meth:`_learn` and :meth:`_value`.
 
     Args:
         encoding: vectors.
         targets: "standard" (zero mean, unit deviation) or "ranks" (normal scores of ranks; predictions are mapped
             back).
-        seed: decides everything random.
+        seed: determines all random numbers.
     """
 
-    #: whether columns are scaled and gaps filled; trees need neither
+    #: whether columns are scaled and missing values filled; trees need neither
     scaled = True
 
     def __init__(self, encoding: str | Encoding = "onehot+stats", targets: str = "ranks", seed: int = 0) -> None:
@@ -324,7 +325,7 @@ class VectorPredictor(Predictor):
         self.scaling_ = Scaling(x, self.encoder_.groups) if self.scaled else None
         self.scale_: TargetScale = target_scale(self.targets, targets)
         seen = self._scaled(x)
-        if not seen.shape[1]:  # all look alike
+        if not seen.shape[1]:  # all rows are equal
             self.constant_ = float(targets.mean())
             return
         self._learn(seen, self.scale_.forward(targets))
@@ -341,21 +342,21 @@ class VectorPredictor(Predictor):
 
 
 class Uncertain:
-    """What knows how sure it is: a part of predictors beside :class:`Predictor`; a subclass writes :meth:`_moments`."""
+    """A mixin for predictors with standard deviations; a subclass implements :meth:`_moments`."""
 
     constant_: float | None
     scale_: TargetScale
     _asked: Callable[[Iterable[Architecture | str]], list[Architecture]]
 
     def _moments(self, architectures: Sequence[Architecture]) -> tuple[Floats, Floats]:
-        """Means and standard deviations on the scale that is learned, both ``(m,)``."""
+        """Return means and standard deviations on the scale of the fit, both ``(m,)``."""
         raise NotImplementedError
 
     def predict_std(self, architectures: Iterable[Architecture | str], *, table: Benchmark | None = None) -> Floats:
         """Return the standard deviation of each prediction ``(m,)``, in the targets' units.
 
-        It is half of what mean ± one deviation spans there, exact where the scale of targets is linear; nan if all
-        targets were the same.
+        It is half the range of mean ± one deviation in these units, exact where the scale of targets is linear; nan if
+        all targets were the same.
         """
         return self.predict_with_std(architectures, table=table)[1]
 
@@ -365,7 +366,7 @@ class Uncertain:
         """Return predictions and standard deviations, both ``(m,)``, as ``predict`` and ``predict_std``, at once."""
         tables = tables_of(architectures, table)
         unseen = self._asked(architectures)
-        if self.constant_ is not None or not unseen:  # one result says nothing of how far others are from it
+        if self.constant_ is not None or not unseen:  # one result contains no information on the deviation of others
             return np.full(len(unseen), self.constant_ or 0.0), np.full(len(unseen), np.nan)
         with tables_known(tables):
             mean, deviation = self._moments(unseen)
@@ -376,10 +377,10 @@ class Uncertain:
 
 
 class UncertainPredictor(Uncertain, VectorPredictor):
-    """A predictor from a matrix of numbers that knows how sure it is; a subclass writes :meth:`_value_and_std`."""
+    """A predictor on a matrix of numbers with standard deviations; a subclass implements :meth:`_value_and_std`."""
 
     def _value_and_std(self, x: Floats) -> tuple[Floats, Floats]:
-        """Transformed targets and their standard deviations, both ``(m,)``."""
+        """Return transformed targets and their standard deviations, both ``(m,)``."""
         raise NotImplementedError
 
     def _value(self, x: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""Columns of an encoding, made fit for methods that measure distances."""
+"""Scaling of an encoding's columns for methods that measure distances."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from numpy.typing import NDArray
 
 from zcbench.predictors._targets import Floats
 
-#: A column whose largest number is so many times its median is read by its magnitude (proxies that multiply layers).
+#: A column whose largest number is this many times its median is replaced by its magnitude (products over layers).
 _HEAVY = 100.0
 _HUGE = 1e30
 
 
 def within_float32(x: Floats) -> Floats:
-    """Numbers that trees of single precision can compare, in the same order: beyond 1e30 they grow by magnitude."""
+    """Return numbers in the same order for trees of single precision: beyond 1e30 they increase by magnitude."""
     with np.errstate(divide="ignore", invalid="ignore"):
         size = np.minimum(np.abs(x), np.finfo(np.float64).max)
         return np.where(size > _HUGE, np.sign(x) * _HUGE * (1 + np.log10(size / _HUGE)), x)
 
 
 class Scaling:
-    """Fill gaps, tame heavy columns, drop constant ones, scale to zero mean and unit standard deviation.
+    """Fill missing values, compress heavy tails, remove constant columns, scale to zero mean and unit deviation.
 
-    Everything is learned from the training rows. A gap (a proxy without a score) takes the column's median.
+    All parameters are computed from the training rows. A missing value (a proxy without a score) becomes the median.
 
     Args:
-        x: ``(n, columns)``; nan marks gaps.
+        x: ``(n, columns)``; nan marks missing values.
         groups: number of the part that each column belongs to.
 
     Attributes:
-        groups: of the columns that are left.
+        groups: groups of the remaining columns.
     """
 
     def __init__(self, x: Floats, groups: NDArray[np.int_]) -> None:
@@ -47,7 +47,7 @@ class Scaling:
         self.groups = groups[self.kept]
 
     def __call__(self, x: Floats) -> Floats:
-        """``(m, columns)`` to ``(m, columns that are left)``."""
+        """Convert ``(m, columns)`` to ``(m, remaining columns)``."""
         kept = x[:, self.kept]
         tamed = self._tamed(np.where(np.isfinite(kept), kept, self.median[self.kept]), self.unit[self.kept])
         scaled: Floats = (tamed - self.mean[self.kept]) / self.deviation[self.kept]

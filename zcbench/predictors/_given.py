@@ -1,4 +1,4 @@
-"""What predictors are given: architectures, or strings of architectures, and the tables that they are rows of."""
+"""The input of predictors: architectures, or strings of architectures, and their tables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from zcbench._arguments import shown
 from zcbench.datasets import Benchmark
 from zcbench.datasets._benchmark import Rows
 from zcbench.errors import InvalidArchitectureError, InvalidInputError
-from zcbench.spaces import accepting_spaces, get_space
+from zcbench.spaces import accepting_spaces, get_space, said_to_accept
 from zcbench.types import Architecture, SearchSpace
 
 
@@ -18,12 +18,12 @@ def read_architectures(given: Iterable[Any], spaces: Sequence[str | SearchSpace]
 
     Args:
         given: architectures; or strings of one search space.
-        spaces: search spaces that strings may be of. Strings are read by the first that accepts all; without spaces by
-            the only registered one that does.
+        spaces: possible search spaces of strings. The first that accepts all strings reads them; without spaces the
+            only registered one that does.
 
     Raises:
-        InvalidInputError: it is no list of these, or the search space of strings is not known.
-        InvalidArchitectureError: a string is no architecture of the space.
+        InvalidInputError: it is not a list of these, or the search space of strings is not known.
+        InvalidArchitectureError: a string is not an architecture of the space.
     """
     try:
         items = [given] if isinstance(given, str) else list(given)
@@ -46,16 +46,11 @@ def _read(space: SearchSpace, text: str, number: int) -> Architecture:
     try:
         return space.parse(text)
     except InvalidArchitectureError as error:
-        raise InvalidArchitectureError(f"architecture {number}: {error}{_accepted(text)}") from None
-
-
-def _accepted(text: str) -> str:
-    some = accepting_spaces([text])
-    return f" {' and '.join(some[:3])} accept{'s' * (len(some) == 1)} it." if some else ""
+        raise InvalidArchitectureError(f"architecture {number}: {error}{said_to_accept(text)}") from None
 
 
 def _space_of(strings: Sequence[str], spaces: Sequence[str | SearchSpace]) -> SearchSpace:
-    """The search space of strings."""
+    """Determine the search space of strings."""
     known = [get_space(space) if isinstance(space, str) else space for space in spaces]
     if len(known) == 1:
         return known[0]
@@ -63,7 +58,7 @@ def _space_of(strings: Sequence[str], spaces: Sequence[str | SearchSpace]) -> Se
         if _accepts(space, strings):
             return space
     if known:
-        return known[0]  # its own message says what is wrong
+        return known[0]  # its message has the reason
     found = accepting_spaces(strings)
     if len(found) == 1:
         return get_space(found[0])
@@ -87,7 +82,7 @@ def _accepts(space: SearchSpace, strings: Sequence[str]) -> bool:
 
 
 def tables_of(given: object, table: Benchmark | None) -> list[Benchmark]:
-    """Return the table that a user named, or of which the given architectures are rows."""
+    """Return the table that a user named, or the table of the given architectures."""
     if table is not None:
         if not isinstance(table, Benchmark):
             raise InvalidInputError(f"table {shown(table)}: give a benchmark, such as zcbench.own_benchmark(…) makes.")

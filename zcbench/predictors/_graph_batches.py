@@ -13,10 +13,10 @@ from zcbench.types import Graph
 
 @dataclass(frozen=True)
 class GraphBatch:
-    """``n`` graphs of at most ``m`` nodes; rows of it are one too.
+    """``n`` graphs of at most ``m`` nodes; a selection of rows is also a batch.
 
     Attributes:
-        labels: number of each node's operation ``(n, m)``; 0 for padding, 1 for operations that training never saw.
+        labels: number of each node's operation ``(n, m)``; 0 for padding, 1 for operations unknown to the training.
         adjacency: number of edges from row to column ``(n, m, m)``, float32.
         real: 1 for nodes, 0 for padding ``(n, m)``, float32.
         last: number of the output node ``(n,)``.
@@ -31,12 +31,12 @@ class GraphBatch:
         return GraphBatch(self.labels[rows], self.adjacency[rows], self.real[rows], self.last[rows])
 
     def to(self, device: torch.device) -> GraphBatch:
-        """The graphs on a device."""
+        """Return the graphs on a device."""
         return GraphBatch(self.labels.to(device), self.adjacency.to(device), self.real.to(device), self.last.to(device))
 
 
 def vocabulary(graphs: Sequence[Graph]) -> dict[str, int]:
-    """Operations of a training set, numbered from 2."""
+    """Return the numbers of a training set's operations, from 2."""
     return {label: i for i, label in enumerate(sorted({label for g in graphs for label in g.nodes}), 2)}
 
 

@@ -1,4 +1,4 @@
-"""The engine of neural predictors: batches, a training loop, random numbers of its own."""
+"""The base of neural predictors: batches, a training loop, separate random numbers."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ if TYPE_CHECKING:
 
 #: Inputs of a network for ``n`` architectures; it can be indexed by rows, and has ``to(device)``.
 Rows: TypeAlias = Any
-#: architectures that are predicted at a time
+#: number of architectures that are predicted at once
 _BATCH = 1024
 
 
 class NeuralPredictor(Predictor):
     """A predictor that is a network, trained by AdamW with a cosine schedule.
 
-    A subclass writes :meth:`_prepare` (what the training set fixes, e.g. the vocabulary), :meth:`_rows` and
-    :meth:`_network`; the network maps rows to scores ``(n,)``.
+    A subclass implements :meth:`_prepare` (values that depend on the training set, e.g. the vocabulary),
+    :meth:`_rows` and :meth:`_network`; the network maps rows to scores ``(n,)``.
 
     Args:
-        encoding: what it sees.
+        encoding: its input.
         loss: "mse", "hinge" or "diffkendall"; with the last two predictions only rank.
         epochs: passes over the training set.
         batch_size: architectures in a step.
-        learning_rate: at the start.
-        weight_decay: AdamW's.
+        learning_rate: initial learning rate.
+        weight_decay: weight decay of AdamW.
         targets: "standard" or "ranks".
-        seed: decides initial weights and the order of batches.
+        seed: determines initial weights and the order of batches.
     """
 
     ranges: ClassVar = {"epochs": STEPS, "batch_size": COUNT, "learning_rate": RATE, "weight_decay": RATE}
@@ -71,7 +71,7 @@ class NeuralPredictor(Predictor):
         return self.loss == "mse"
 
     def _prepare(self, architectures: Sequence[Architecture]) -> None:
-        """Fix what depends on the training set."""
+        """Set the values that depend on the training set."""
 
     def _rows(self, architectures: Sequence[Architecture]) -> Rows:
         raise NotImplementedError
@@ -90,7 +90,7 @@ class NeuralPredictor(Predictor):
                 self._train(self.network_, self._rows(architectures).to(place), values.to(place))
 
     def _loss(self, network: Any, rows: Rows, values: Tensor) -> Tensor:
-        """What a batch costs: its rows, and the scaled targets ``(b,)``."""
+        """Compute the loss of a batch from its rows and the scaled targets ``(b,)``."""
         return loss_named(self.loss)(network(rows), values)
 
     def _train(self, network: nn.Module, rows: Rows, values: Tensor) -> None:
@@ -121,7 +121,7 @@ class NeuralPredictor(Predictor):
 
 @contextmanager
 def on(place: torch.device, *networks: nn.Module) -> Iterator[None]:
-    """Have networks on a device in this block, and on the processor afterwards: where they are kept and pickled."""
+    """Move networks to a device in a block, and back to the processor, where they are kept and pickled."""
     try:
         for network in networks:
             network.to(place)
@@ -133,7 +133,7 @@ def on(place: torch.device, *networks: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Torch's global random numbers, on all devices, seeded inside and as they were afterwards."""
+    """Seed torch's global random numbers on all devices in a block, and restore them afterwards."""
     states = torch_states()
     try:
         torch.manual_seed(seed)
@@ -153,17 +153,17 @@ def train(
     weight_decay: float = 0.0,
     parameters: Sequence[nn.Parameter] | None = None,
 ) -> None:
-    """Minimise a loss of batches by AdamW; the learning rate falls to zero along a cosine; eval mode in the end.
+    """Minimise a loss of batches with AdamW and a cosine schedule to zero; the network ends in eval mode.
 
     Args:
-        network: what is trained.
-        loss: from numbers of rows ``(b,)``, which lie where the network is, to a scalar.
+        network: the network.
+        loss: maps numbers of rows ``(b,)``, on the device of the network, to a scalar.
         rows: number of rows.
         epochs: passes over them.
         batch_size: rows in a step. A last batch of one row joins the one before: a loss over pairs needs two.
-        learning_rate: at the start.
-        weight_decay: AdamW's.
-        parameters: what to change; default all of the network.
+        learning_rate: initial learning rate.
+        weight_decay: weight decay of AdamW.
+        parameters: the parameters to train; default all of the network.
     """
     if batch_size < 1 or epochs < 0:
         raise InvalidInputError(f"batch_size={batch_size} and epochs={epochs}: choose at least 1 and 0.")

@@ -8,15 +8,15 @@ from typing import Any
 
 from zcbench.errors import MissingDependencyError
 
-#: package to import, and the package to install, its extra
+#: module to import, package to install, and its extra
 _EXTRAS = {"ngboost": ("ngboost", "ngboost"), "torch_geometric.nn": ("torch-geometric", "predictors")}
 
 
 def package(module: str, predictor: str) -> Any:
-    """A module that a predictor needs; MissingDependencyError if it is not installed."""
+    """Import a module that a predictor needs; MissingDependencyError if it is not installed."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # theirs, at import: not the user's affair
+            warnings.simplefilter("ignore", DeprecationWarning)  # of the package at import: not relevant for the user
             return importlib.import_module(module)
     except ImportError:
         name, extra = _EXTRAS.get(module, (module, "predictors"))

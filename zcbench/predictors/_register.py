@@ -22,7 +22,7 @@ P = TypeVar("P", bound=type[Predictor])
 
 @dataclass(frozen=True, repr=False)
 class PredictorInfo(ClassInfo):
-    """A registered predictor; its version is raised whenever predictions may change."""
+    """A registered predictor; its version is increased whenever predictions may change."""
 
     make: type[Predictor]
 
@@ -31,7 +31,7 @@ class PredictorInfo(ClassInfo):
 
     @property
     def kind(self) -> str:
-        """Kind of encodings that it takes."""
+        """Kind of encodings that it accepts."""
         return self.make.kind
 
     @property
@@ -41,10 +41,10 @@ class PredictorInfo(ClassInfo):
 
 
 def _made(info: PredictorInfo, term: Term, further: Mapping[str, Any] | None = None) -> Predictor:
-    """A new predictor with the settings of a term, and further ones."""
+    """Make a predictor with the settings of a term, and further ones."""
     known, ranges = info.parameters, info.ranges
     further, space = dict(further or {}), None
-    if "space" not in known:  # a setting of every predictor, and no argument of its constructor
+    if "space" not in known:  # a setting of every predictor, not an argument of its constructor
         given = dict(term.settings)
         space = further.pop("space", given.pop("space", None))
         term = Term(term.name, term.inside, tuple(given.items()))
@@ -74,18 +74,18 @@ def register_predictor(
 ) -> Callable[[P], P]:
     """Register a subclass of :class:`Predictor`; its constructor's arguments are its settings.
 
-    Which values of settings make sense is said by the class, in ``ranges``.
+    The class declares the valid values of settings in ``ranges``.
 
     Args:
         name: lower-case letters, digits, ``_``, ``-``, ``.``.
-        version: a positive integer, raised whenever predictions may change.
+        version: a positive integer, increased whenever predictions may change.
         reference: paper and section.
         extra: optional package that it needs.
         override: replace a predictor of the same name.
 
     Raises:
         DuplicateNameError: the name is taken.
-        InvalidInputError: it is no class of predictors, an argument of its constructor has no default, or a
+        InvalidInputError: it is not a class of predictors, an argument of its constructor has no default, or a
             declaration is out of range.
 
     Example:
@@ -105,20 +105,20 @@ def register_predictor(
 
 
 def predictor_info(name: str) -> PredictorInfo:
-    """The predictor as it was registered; UnknownNameError with suggestions if there is none."""
+    """Return the registered predictor; UnknownNameError with suggestions for an unknown name."""
     return _PREDICTORS.info(name)
 
 
 def get_predictor(text: str, **settings: Any) -> Predictor:
-    """A new predictor of that name, with the settings that follow it: "lightgbm:encoding=onehot:seed=1".
+    """Make a predictor from its name and settings: "lightgbm:encoding=onehot:seed=1".
 
     Args:
-        text: name and settings; ``space=NAME`` is one of every predictor, the search space of architectures that are
-            given as strings.
-        settings: further ones, as objects.
+        text: name and settings; every predictor has the setting ``space=NAME``, the search space of architectures that
+            are given as strings.
+        settings: further settings, as objects.
 
     Raises:
-        UnknownNameError: there is none, or it has no such setting; the message suggests near names.
+        UnknownNameError: there is no such predictor or setting; the message suggests similar names.
         InvalidInputError: a setting has no value, or one of the wrong kind.
     """
     if not settings:
@@ -129,12 +129,12 @@ def get_predictor(text: str, **settings: Any) -> Predictor:
 
 
 def member_labels(text: str) -> list[str]:
-    """Labels from "(gp+gcn:loss=hinge)", as predictors of several write them; InvalidInputError for anything else."""
+    """Parse the labels of a sum in brackets, "(gp+gcn:loss=hinge)"; InvalidInputError for other texts."""
     return list(parse_sum(unwrapped(text)).unweighted("a mean of predictors"))
 
 
 def list_predictors(*patterns: str) -> list[str]:
-    """Names of the registered predictors that match any of the shell patterns (all without one), sorted.
+    """List the registered predictors that match any of the shell patterns (all without one), sorted.
 
     Raises:
         UnknownNameError: a pattern matches nothing.
@@ -143,5 +143,5 @@ def list_predictors(*patterns: str) -> list[str]:
 
 
 def resolve_predictors(predictors: str | Iterable[str]) -> list[str]:
-    """Labels for names and patterns in the order given, each once; settings may follow a pattern."""
+    """Return labels for names and patterns in the given order, each once; a pattern may have settings."""
     return resolved(_PREDICTORS, "predictors", predictors, "gp")

@@ -1,4 +1,4 @@
-"""Scales on which targets are learned."""
+"""Scales of targets for fits."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class TargetScale(Protocol):
     """A strictly increasing map of targets."""
 
     def forward(self, values: Floats) -> Floats:
-        """Targets to the scale that is learned."""
+        """Convert targets to the scale of the fit."""
 
     def backward(self, values: Floats) -> Floats:
-        """Predictions to the targets' units."""
+        """Convert predictions to the targets' units."""
 
 
 class Standard:
@@ -29,21 +29,21 @@ class Standard:
         self.mean, self.deviation = float(targets.mean()), float(targets.std()) or 1.0
 
     def forward(self, values: Floats) -> Floats:
-        """Targets to the scale that is learned."""
+        """Convert targets to the scale of the fit."""
         scaled: Floats = (values - self.mean) / self.deviation
         return scaled
 
     def backward(self, values: Floats) -> Floats:
-        """Predictions to the targets' units."""
+        """Convert predictions to the targets' units."""
         original: Floats = values * self.deviation + self.mean
         return original
 
 
 class Ranks:
-    """Normal scores: the target of mean rank r among n goes to the normal quantile of (r - 1/2) / n (Blom's kind).
+    """Normal scores: the target of mean rank r among n becomes the normal quantile of (r - 1/2) / n (Blom's kind).
 
     Between targets, and beyond the outermost, the map is linear, so it is strictly increasing and predictions can be
-    mapped back without ties. Accuracies are skewed: a few broken networks would else decide every fit.
+    mapped back without ties. Accuracies are skewed: otherwise a few broken networks would determine every fit.
     """
 
     def __init__(self, targets: Floats) -> None:
@@ -53,16 +53,16 @@ class Ranks:
         self.scores: Floats = norm.ppf((rankdata(targets)[first] - 0.5) / len(targets))
 
     def forward(self, values: Floats) -> Floats:
-        """Targets to the scale that is learned."""
+        """Convert targets to the scale of the fit."""
         return _linear(values, self.values, self.scores)
 
     def backward(self, values: Floats) -> Floats:
-        """Predictions to the targets' units."""
+        """Convert predictions to the targets' units."""
         return _linear(values, self.scores, self.values)
 
 
 def _linear(x: Floats, knots: Floats, images: Floats) -> Floats:
-    """Interpolate; beyond the ends go on with the mean slope of the outer tenth of the knots."""
+    """Interpolate; beyond the ends extrapolate with the mean slope of the outer tenth of the knots."""
     inside: Floats = np.interp(x, knots, images)
     if len(knots) < 2:
         return np.asarray(inside + (x - knots[0]))
@@ -73,7 +73,7 @@ def _linear(x: Floats, knots: Floats, images: Floats) -> Floats:
 
 
 def target_scale(name: str, targets: Floats) -> TargetScale:
-    """The scale of that name, fitted to targets."""
+    """Return the scale with this name, fitted to targets."""
     kinds: dict[str, type[Standard] | type[Ranks]] = {"standard": Standard, "ranks": Ranks}
     if name not in kinds:
         raise InvalidInputError(f"targets={name!r}: choose one of {', '.join(kinds)}.")

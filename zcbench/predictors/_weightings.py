@@ -1,4 +1,4 @@
-"""RoBoT's weightings: metrics on one scale, and which weights of them to try next."""
+"""RoBoT's weightings: metrics on one scale, and the choice of the next weights."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import numpy as np
 from zcbench.errors import InvalidInputError
 from zcbench.predictors._targets import Floats
 
-#: Random weights among which the next is chosen, and weight of the deviation in the upper confidence bound.
+#: Number of random weights for the choice of the next, and weight of the deviation in the upper confidence bound.
 _CANDIDATES, _KAPPA = 2000, 2.576
 
 
 @dataclass
 class Weightings:
-    """Weightings of ``metrics`` columns that were tried, and what each was worth.
+    """Weightings of ``metrics`` columns that were tried, and the value of each.
 
     Attributes:
         metrics: number of columns.
         tried: weights ``(metrics,)`` in [-1, 1], in order.
-        worth: of each, high is good.
+        worth: value of each, high is good.
     """
 
     metrics: int
@@ -30,29 +30,29 @@ class Weightings:
     worth: list[float] = field(default_factory=list)
 
     def draw(self, random: np.random.Generator) -> Floats:
-        """The next weighting: of 2,000 random ones that with the highest upper confidence bound of a process."""
+        """Draw the next weighting: of 2,000 random ones that with the highest upper confidence bound of a process."""
         return _next_weights(np.array(self.tried), np.array(self.worth), self.metrics, random)
 
     def learn(self, weights: Floats, worth: float) -> None:
-        """Take what a weighting was worth."""
+        """Store the value of a weighting."""
         self.tried.append(weights)
         self.worth.append(worth)
 
     @property
     def best(self) -> Floats:
-        """The weighting that was worth most, the earliest of equal ones."""
+        """The weighting with the highest value, the earliest of equal ones."""
         return self.tried[int(np.argmax(self.worth))]
 
 
 def explore(
     scores: Floats, worth: Callable[[int], float | None], rounds: int, random: np.random.Generator
 ) -> Weightings:
-    """Try weightings of scores ``(n, metrics)`` on one scale; each is worth what the row that it ranks first is worth.
+    """Try weightings of scores ``(n, metrics)`` on one scale; the value of each is that of its first-ranked row.
 
     Args:
         scores: see :func:`normalised`.
-        worth: of a row, high is good; None ends the exploration.
-        rounds: weightings to try.
+        worth: returns the value of a row, high is good; None ends the exploration.
+        rounds: number of weightings to try.
         random: random numbers.
 
     Raises:
@@ -71,16 +71,16 @@ def explore(
 
 
 def normalised(metrics: Floats) -> Floats:
-    """Each column ``(n, m)`` scaled to [0, 1] over the pool; a missing score counts as the average one.
+    """Scale each column ``(n, m)`` to [0, 1] over the pool; a missing score counts as the average.
 
-    The authors skip networks without a score; here the whole pool is to be ranked, and no weight, whatever its sign,
-    makes a gap the best.
+    The authors skip networks without a score. Here the whole pool must be ranked, and no weight of any sign makes a
+    missing score the best.
     """
     return scaled(metrics, *bounds(metrics))
 
 
 def bounds(metrics: Floats) -> tuple[Floats, Floats, Floats]:
-    """Of each column the least finite value, the distance to the highest (1 if that is none) and the mean."""
+    """Return for each column the least finite value, the distance to the highest (1 if it is 0) and the mean."""
     finite = np.isfinite(metrics)
     count = finite.sum(0)
     low = np.min(metrics, axis=0, where=finite, initial=np.inf)
@@ -92,7 +92,7 @@ def bounds(metrics: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 def scaled(metrics: Floats, low: Floats, span: Floats, mean: Floats) -> Floats:
-    """Metrics ``(n, m)`` on the scale that :func:`bounds` of a pool describe."""
+    """Scale metrics ``(n, m)`` by the :func:`bounds` of a pool."""
     return np.where(np.isfinite(metrics), (metrics - low) / span, mean)
 
 

@@ -1,4 +1,4 @@
-"""From the beginning of a learning curve: its sum, its last value, a regression on it, and OMNI."""
+"""Predictors on the beginning of a learning curve: its sum, its last value, a regression on it, and OMNI."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from zcbench.types import Architecture
 if TYPE_CHECKING:
     from zcbench.encodings import Encoding
 
-#: what the predictors see unless told otherwise: three epochs of the validation loss
+#: the default encoding: three epochs of the validation loss
 DEFAULT = "curve(valid_nll/3)"
 
 
-#: what a training that diverged counts as
+#: the value of a training that diverged
 _HUGE = 1e300
 
 
 class _CurveScore(Predictor):
-    """A number from the beginning of a curve; whether it grows or falls with the target, the training set tells.
+    """A number from the beginning of a curve; the training set determines the sign of its relation to the target.
 
-    A curve without any value counts as the median one of the training set, and one that diverged as the worst.
+    A curve without any value counts as the median of the training set, and one that diverged as the worst.
     """
 
     calibrated = False
@@ -81,7 +81,7 @@ class SoTL(_CurveScore):
     reference="B. Ru et al., 'Speedy Performance Estimation for NAS', NeurIPS 2021, arXiv:2006.04492, eq. 2 with E=1",
 )
 class SoTLE(_CurveScore):
-    """The loss of the last epoch that was seen (SoTL-E).
+    """The loss of the last known epoch (SoTL-E).
 
     Args:
         encoding: a learning curve.
@@ -123,9 +123,9 @@ class LcSVR(VectorPredictor):
 
     Args:
         encoding: a learning curve, alone or joined with other vectors.
-        draws: hyper-parameters that are tried, by three-fold cross-validation.
-        targets: "standard" or "ranks" (normal scores of ranks; a few trainings that failed do not bend the fit).
-        seed: decides the draws.
+        draws: number of hyper-parameters that are tried, by three-fold cross-validation.
+        targets: "standard" or "ranks" (normal scores of ranks; a few failed trainings do not affect the fit much).
+        seed: determines the draws.
     """
 
     ranges: ClassVar = {"draws": COUNT}
@@ -150,7 +150,7 @@ class LcSVR(VectorPredictor):
             NuSVR(max_iter=20000), space, n_iter=self.draws, cv=folds, random_state=self.seed, scoring="r2"
         )
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # some draws do not converge: cross-validation passes them over
+            warnings.simplefilter("ignore")  # some draws do not converge: cross-validation skips them
             self.model_ = search.fit(x, y).best_estimator_
 
     def _value(self, x: Floats) -> Floats:
@@ -168,9 +168,9 @@ class OMNI(Predictor):
     """Encoding, a training-free proxy and the beginning of the learning curve, together in one regressor.
 
     Args:
-        encoding: vectors: what is chosen, the authors' proxy, epochs of a curve.
-        regressor: label of the predictor that sees them; the authors' is "ngboost", an optional package.
-        seed: goes to the regressor.
+        encoding: vectors: the architecture, the authors' proxy, epochs of a curve.
+        regressor: label of the predictor on these vectors; the authors' is "ngboost", an optional package.
+        seed: seed of the regressor.
     """
 
     def __init__(
@@ -183,7 +183,7 @@ class OMNI(Predictor):
         self.regressor = regressor
 
     def others(self) -> list[Predictor]:
-        """The regressor."""
+        """Return the regressor."""
         return [get_predictor(self.regressor)]
 
     def _fit(self, architectures: Sequence[Architecture], targets: Floats) -> None:

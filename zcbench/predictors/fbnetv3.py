@@ -1,4 +1,4 @@
-"""FBNetV3's predictor: pre-trained on what costs nothing, then on few accuracies."""
+"""FBNetV3's predictor: pre-trained on free statistics, then trained on few accuracies."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class TwoHeads(nn.Module):
         self.accuracy = nn.Sequential(nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(n, columns)`` to accuracies ``(n,)``."""
+        """Compute accuracies ``(n,)`` from ``(n, columns)``."""
         score: Tensor = self.accuracy(self.encoder(x)).squeeze(-1)
         return score
 
@@ -47,17 +47,17 @@ class TwoHeads(nn.Module):
 class FBNetV3(Predictor):
     """A network with two heads: one learns free statistics of many architectures, the other the accuracy of few.
 
-    First the encoder and the head of statistics learn from architectures that nobody trained: ``free`` of them, drawn
-    from the search space, or the training set where the space cannot be drawn from. Then the head of accuracy learns
-    with the encoder frozen, then both, by the Huber loss. Recipes are columns of the encoding like any others, so
-    architecture and recipe are learned jointly where a table has both ("columns", say).
+    First the encoder and the head of statistics are trained on architectures without accuracies: ``free`` of them,
+    drawn from the search space, or the training set if the space cannot be sampled. Then the head of accuracy is
+    trained with the encoder frozen, then both, with the Huber loss. Recipes are columns of the encoding like others,
+    so architecture and recipe are learned jointly if a table has both (for example with "columns").
 
     Args:
-        encoding: vectors that the network sees.
-        statistics: vectors that cost nothing: the space's own numbers ("stats"), or "proxies(params+flops)" and any
+        encoding: vectors, the input of the network.
+        statistics: vectors without training cost: the space's own numbers ("stats"), or "proxies(params+flops)" and
             others that are cheap enough for ``free`` networks.
         hidden: width.
-        free: architectures without accuracy for the first stage.
+        free: number of architectures without accuracy for the first stage.
         epochs: passes over the training set, half of them with the encoder frozen.
         pretraining: passes over the free ones.
         targets: "standard" or "ranks".
@@ -135,7 +135,7 @@ class FBNetV3(Predictor):
             )
 
     def _draw(self, architectures: Sequence[Architecture]) -> list[Architecture]:
-        """Architectures that nobody trained; none where the space is a table of names or an encoding is a table's."""
+        """Draw architectures without accuracies; none if the space is a table of names or an encoding needs a table."""
         encoding = self._encoding
         if encoding.from_table or get_encoding(self.statistics).from_table:
             return []

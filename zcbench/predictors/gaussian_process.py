@@ -14,7 +14,7 @@ from zcbench.predictors._targets import Floats
 if TYPE_CHECKING:
     from zcbench.encodings import Encoding
 
-#: Rows that decide the kernel's parameters; all rows are then conditioned on.
+#: Number of rows that determine the kernel's parameters; the process is then conditioned on all rows.
 _TUNED = 800
 
 
@@ -30,8 +30,8 @@ class GaussianProcess(UncertainPredictor):
     Args:
         encoding: vectors.
         kernel: "rbf" or "matern".
-        targets: as for every predictor of vectors.
-        seed: decides which rows tune the kernel where there are more than 800.
+        targets: "standard" or "ranks", as in :class:`VectorPredictor`.
+        seed: determines the rows that tune the kernel if there are more than 800.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class GaussianProcess(UncertainPredictor):
         return float(np.exp(self.parameters_[1])) + 1e-8
 
     def _distances(self, a: Floats, b: Floats) -> Floats:
-        """Mean squared distances ``(parts, a, b)``."""
+        """Compute mean squared distances ``(parts, a, b)``."""
         from scipy.spatial.distance import cdist
 
         assert self.scaling_ is not None
@@ -86,7 +86,7 @@ class GaussianProcess(UncertainPredictor):
         return value
 
     def _evidence(self, parameters: Floats, parts: Floats, y: Floats) -> tuple[float, Floats]:
-        """Negative log evidence and its gradient in log signal, log noise, log squared length scales."""
+        """Compute negative log evidence and its gradient in log signal, log noise, log squared length scales."""
         from scipy.linalg import cho_factor, cho_solve
 
         signal, noise, *inverse = np.exp([*parameters[:2], *-parameters[2:]])
@@ -120,7 +120,7 @@ class GaussianProcess(UncertainPredictor):
 
 
 def _rbf(squared: Floats) -> tuple[Floats, Floats]:
-    """The kernel of squared distances, and its derivative in them."""
+    """Compute the kernel of squared distances, and its derivative in them."""
     value = np.exp(-0.5 * squared)
     return value, -0.5 * value
 

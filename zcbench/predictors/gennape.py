@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 #: smallest eigenvalues of the Laplacian that describe a graph's shape; GENNAPE's number
 EIGENVALUES = 21
-#: graphs that are encoded at a time
+#: number of graphs that are encoded at once
 _BATCH = 64
 
 
@@ -36,11 +36,11 @@ _BATCH = 64
 
 @dataclass(frozen=True)
 class Packed:
-    """Several computation graphs side by side, as torch-geometric has them.
+    """Several computation graphs in one, in the form of torch-geometric.
 
     Attributes:
         atoms: operations of all graphs ``(nodes,)``.
-        numbers: theirs ``(nodes, numbers)``.
+        numbers: numbers of the nodes ``(nodes, numbers)``.
         edges: ``(2, edges)``.
         graph: number of the graph of each node ``(nodes,)``.
         size: number of graphs.
@@ -53,13 +53,13 @@ class Packed:
     size: int
 
     def to(self, device: torch.device) -> Packed:
-        """The graphs on a device."""
+        """Return the graphs on a device."""
         atoms, numbers, edges, graph = (x.to(device) for x in (self.atoms, self.numbers, self.edges, self.graph))
         return Packed(atoms, numbers, edges, graph, self.size)
 
 
 def pack(graphs: Sequence[ComputationGraph]) -> Packed:
-    """Put graphs side by side; a node's numbers are divided by eight, so that most lie between 0 and 2."""
+    """Join graphs; a node's numbers are divided by eight, so that most lie between 0 and 2."""
     starts = np.cumsum([0, *(len(graph.atoms) for graph in graphs)])
     edges = [graph.edges + start for graph, start in zip(graphs, starts, strict=False)]
     return Packed(
@@ -72,7 +72,7 @@ def pack(graphs: Sequence[ComputationGraph]) -> Packed:
 
 
 def spectrum(graph: ComputationGraph) -> Floats:
-    """The smallest eigenvalues ``(21,)`` of the undirected graph's normalised Laplacian, 2 for missing ones.
+    """Compute the smallest eigenvalues ``(21,)`` of the undirected graph's normalised Laplacian, 2 for missing ones.
 
     Source: arXiv:2211.17226, section 3.2.
     """
@@ -86,7 +86,7 @@ def spectrum(graph: ComputationGraph) -> Floats:
 
 
 class Encoder(nn.Module):
-    """Embeddings of operations and shapes, convolutions along the edges and against them, mean and largest node."""
+    """Embeddings of operations and shapes, convolutions in both directions of the edges, mean and largest node."""
 
     def __init__(self, hidden: int, layers: int) -> None:
         super().__init__()
@@ -98,7 +98,7 @@ class Encoder(nn.Module):
         self.norms = nn.ModuleList([nn.LayerNorm(hidden) for _ in range(layers)])
 
     def forward(self, graphs: Packed) -> Tensor:
-        """``(graphs, 2 * hidden)``."""
+        """Compute codes ``(graphs, 2 * hidden)``."""
         states = self.atoms(graphs.atoms) + self.numbers(graphs.numbers)
         back = graphs.edges.flip(0)
         for along, against, norm in zip(self.along, self.against, self.norms, strict=True):
@@ -112,7 +112,7 @@ class Encoder(nn.Module):
 
 
 def contrastive_loss(codes: Tensor, wanted: Tensor, temperature: float = 0.1) -> Tensor:
-    """Soft contrastive loss: cross-entropy between wanted and found similarities of each graph to all others.
+    """Compute the soft contrastive loss: cross-entropy between desired and actual similarities of all graphs.
 
     -mean_i Σ_{j≠i} a_ij log softmax_j(cos(z_i, z_j) / τ).
 
@@ -131,10 +131,10 @@ def contrastive_loss(codes: Tensor, wanted: Tensor, temperature: float = 0.1) ->
 
 
 def wanted_similarities(spectra: Floats, flops: Floats) -> Floats:
-    """Similarities ``(n, n)`` whose rows sum to one: the nearer two spectra and sizes, the more alike.
+    """Compute similarities ``(n, n)`` whose rows sum to one; they are larger for closer spectra and sizes.
 
-    Distances of spectra and of log FLOPs are each divided by their mean over pairs, added, and made a distribution by
-    a softmax of their negative; the diagonal is 0.
+    Distances of spectra and of log FLOPs are each divided by their mean over pairs, added, and converted to a
+    distribution by a softmax of their negative; the diagonal is 0.
     """
     from scipy.spatial.distance import cdist
 
@@ -154,13 +154,13 @@ def wanted_similarities(spectra: Floats, flops: Floats) -> Floats:
 class FuzzyCMeans:
     """Fuzzy c-means: every point belongs to every cluster to a degree.
 
-    u_c = 1 / Σ_j (d_c / d_j)^(2/(m-1)); centres are the means weighted by u^m, iterated until they stand still.
+    u_c = 1 / Σ_j (d_c / d_j)^(2/(m-1)); centres are the means weighted by u^m, iterated until they converge.
 
     Args:
         points: ``(n, d)``.
         clusters: number of clusters.
         fuzziness: m > 1.
-        seed: decides the first centres.
+        seed: determines the first centres.
 
     Source: J. Bezdek, "Pattern Recognition with Fuzzy Objective Function Algorithms", 1981, section 11.
     """
@@ -178,7 +178,7 @@ class FuzzyCMeans:
                 break
 
     def membership(self, points: Floats) -> Floats:
-        """Degrees ``(n, clusters)``; rows sum to one."""
+        """Compute degrees ``(n, clusters)``; rows sum to one."""
         from scipy.spatial.distance import cdist
 
         distance = np.maximum(cdist(points, self.centres), 1e-9)
@@ -191,7 +191,7 @@ class Heads(nn.Module):
     """One small network per cluster; a prediction is their sum, weighted by membership.
 
     Args:
-        inputs: columns that they see.
+        inputs: number of input columns.
         hidden: width.
         clusters: number of heads.
         blind: number of the first column whose weights start at zero.
@@ -205,12 +205,12 @@ class Heads(nn.Module):
                 for _ in range(clusters)
             ]
         )
-        for head in self.heads:  # what is first seen when heads have learned already says nothing at first
+        for head in self.heads:  # inputs that are added after the first training have no effect at first
             first = next(head.parameters())
             nn.init.zeros_(first[:, blind:])
 
     def forward(self, codes: Tensor, degrees: Tensor) -> Tensor:
-        """Codes ``(n, inputs)`` and degrees ``(n, clusters)`` to scores ``(n,)``."""
+        """Compute scores ``(n,)`` from codes ``(n, inputs)`` and degrees ``(n, clusters)``."""
         scores = torch.cat([head(codes) for head in self.heads], 1)
         return (scores * degrees).sum(1)
 
@@ -225,28 +225,28 @@ class Heads(nn.Module):
     extra="predictors",
 )
 class GENNAPE(Predictor):
-    """Any network's computation graph, a contrastively trained encoder, heads by fuzzy cluster: it crosses spaces.
+    """A contrastively trained encoder of computation graphs with heads by fuzzy cluster, for any search space.
 
-    First the encoder learns, without accuracies, to tell graphs apart as far as their Laplacian spectra and FLOPs do;
-    its codes are clustered. Each cluster's head learns the ranks of accuracies, by Huber loss and pairwise hinge.
-    ``fit_across`` pre-trains on one benchmark and goes on, at half the rate, with the few networks of another; targets
-    of each are the normal scores of their ranks.
+    First the encoder is trained, without accuracies, to distinguish graphs as their Laplacian spectra and FLOPs do;
+    its codes are clustered. Each cluster's head is trained on the ranks of accuracies, with Huber loss and pairwise
+    hinge. ``fit_across`` pre-trains on one benchmark and continues, at half the rate, with the few networks of another;
+    targets of each are the normal scores of their ranks.
 
-    Deviations: heads see thirteen numbers of the graph (depth, width, joins) beside the code, as normal scores among
-    the training set, which do not run away where another space's networks are larger. Before any network of the other
-    benchmark is known they see these alone: with a few hundred graphs to learn from (the authors have 50,000) codes of
+    Differences to the paper: heads also receive thirteen numbers of the graph (depth, width, joins), as normal scores
+    among the training set, which are bounded if another space's networks are larger. Without any network of the other
+    benchmark they receive only these numbers: with a few hundred training graphs (the authors have 50,000) codes of
     another space mislead (docs/predictors.md has the figures).
 
     Args:
         encoding: computation graphs.
         hidden: width of the encoder.
         layers: graph convolutions.
-        clusters: fuzzy clusters, and heads.
+        clusters: number of fuzzy clusters, and of heads.
         contrastive: passes over the graphs without accuracies.
         epochs: passes over the training set.
         tuning: passes over the few networks in ``fit_across``.
         targets: "standard" or "ranks".
-        seed: decides everything random.
+        seed: determines all random numbers.
     """
 
     ranges: ClassVar = {
@@ -284,7 +284,7 @@ class GENNAPE(Predictor):
         self._pretrain(architectures, targets, crossing=False)
 
     def _cross(self, others: Sequence[Architecture], values: Floats, few: Sequence[Architecture], own: Floats) -> None:
-        """Pre-train on one benchmark; go on with a few networks of another, if there are any."""
+        """Pre-train on one benchmark; continue with a few networks of another, if there are any."""
         self.constant_ = None if varied(others, values) else 0.0
         if self.constant_ is None:
             self._pretrain(others, Ranks(values).forward(values), crossing=True)
@@ -350,7 +350,7 @@ class GENNAPE(Predictor):
         return np.clip(self.code_scaling_(codes), -3, 3)
 
     def _inputs(self, graphs: Sequence[ComputationGraph]) -> tuple[Tensor, Tensor]:
-        """What heads see ``(n, numbers + codes)``, and degrees of membership ``(n, clusters)``."""
+        """Return the input of heads ``(n, numbers + codes)``, and degrees of membership ``(n, clusters)``."""
         codes = self._scaled(self._codes(graphs))
         seen = np.hstack([self.number_scores_(self._numbers(graphs)), codes * (not self.crossing_)])
         return torch.from_numpy(seen).float(), torch.from_numpy(self.fuzzy_.membership(codes)).float()
@@ -376,13 +376,13 @@ class GENNAPE(Predictor):
 
 
 class NormalScores:
-    """Columns as normal scores of their ranks among the training rows; what lies outside counts as the outermost."""
+    """Columns as normal scores of their ranks among the training rows; values outside count as the outermost."""
 
     def __init__(self, columns: Floats) -> None:
         self.sorted = np.sort(columns, axis=0)
 
     def __call__(self, columns: Floats) -> Floats:
-        """``(m, columns)``, each between the scores of the first and the last rank; constant columns are 0."""
+        """Convert ``(m, columns)`` to scores between those of the first and the last rank; constant columns to 0."""
         from scipy.stats import norm
 
         n = len(self.sorted)

@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 
 
 class GraphPredictor(NeuralPredictor):
-    """A network over the graph of operations; a subclass says which (:meth:`_network`).
+    """A network over the graph of operations; a subclass defines it (:meth:`_network`).
 
     Args:
-        encoding: graphs: "graph" as the space gives it, "flow-graph" without what is dead or changes nothing.
+        encoding: graphs: "graph" of the space, "flow-graph" without operations that are dead or have no effect.
         loss: "mse", "hinge" or "diffkendall"; with the last two predictions only rank.
         hidden: width.
         layers: number of layers.
         epochs: passes over the training set.
         batch_size: architectures in a step.
-        learning_rate: at the start.
-        weight_decay: AdamW's.
+        learning_rate: initial learning rate.
+        weight_decay: weight decay of AdamW.
         targets: "standard" or "ranks".
-        seed: decides initial weights and the order of batches.
+        seed: determines initial weights and the order of batches.
     """
 
     ranges: ClassVar = {"hidden": COUNT, "layers": COUNT}
@@ -68,7 +68,7 @@ class GraphPredictor(NeuralPredictor):
 
 
 def mean_over_nodes(states: Tensor, batch: GraphBatch) -> Tensor:
-    """Mean of the nodes' states ``(n, m, d)`` without padding: ``(n, d)``."""
+    """Compute the mean of the nodes' states ``(n, m, d)`` without padding: ``(n, d)``."""
     return (states * batch.real[..., None]).sum(1) / batch.real.sum(1, keepdim=True)
 
 
@@ -76,7 +76,7 @@ def mean_over_nodes(states: Tensor, batch: GraphBatch) -> Tensor:
 
 
 class GCN(nn.Module):
-    """Layers that convolve along the edges and against them, half of each; a mean over nodes; one hidden layer.
+    """Layers that convolve in both directions of the edges, half of each; a mean over nodes; one hidden layer.
 
     V' = ½ ReLU(Â V W₊) + ½ ReLU(Âᵀ V W₋), with Â = A + I, normalised by degree.
     """
@@ -91,18 +91,18 @@ class GCN(nn.Module):
         self.head = nn.Sequential(nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, 1))
 
     def states(self, batch: GraphBatch) -> Tensor:
-        """``(n, hidden)``."""
+        """Compute states ``(n, hidden)``."""
         states = self.embedding(batch.labels)
         mask = batch.real.bool()
         backward = batch.adjacency.transpose(1, 2)
         for along, against, norm in zip(self.along, self.against, self.norms, strict=True):
-            # PyG's convolution gathers along rows: with A transposed a node hears from what feeds it.
+            # PyG's convolution gathers along rows: with A transposed a node receives its inputs.
             heard = along(states, backward, mask).relu() + against(states, batch.adjacency, mask).relu()
             states = norm(states + heard / 2)
         return mean_over_nodes(states, batch)
 
     def forward(self, batch: GraphBatch) -> Tensor:
-        """Scores ``(n,)``."""
+        """Compute scores ``(n,)``."""
         score: Tensor = self.head(self.states(batch)).squeeze(-1)
         return score
 
@@ -115,7 +115,7 @@ class GCN(nn.Module):
 )
 @with_defaults(loss="mse", hidden=144, layers=3, weight_decay=1e-3)
 class GCNPredictor(GraphPredictor):
-    """Graph convolutions along the edges and against them (torch-geometric), with any of the three losses.
+    """Graph convolutions in both directions of the edges (torch-geometric), with any of the three losses.
 
     Settings are those of :class:`GraphPredictor`.
     """
@@ -134,11 +134,11 @@ class GCNPredictor(GraphPredictor):
     extra="predictors",
 )
 class BinaryRelation(GraphPredictor):
-    """Which of two networks is better: a classifier of pairs of embeddings; networks are sorted by the pairs they win.
+    """A classifier of pairs of embeddings for the better of two networks; networks are sorted by the pairs they win.
 
-    The classifier is a linear layer on both embeddings, so the log odds that a beats b are f(a) - g(b): to count wins
-    over any set of opponents sorts by f, which is what is predicted. Targets of a pair are the softmax of its two
-    (scaled) accuracies, the loss is cross-entropy over all ordered pairs of a batch.
+    The classifier is a linear layer on both embeddings, so the log odds that a is better than b are f(a) - g(b). The
+    number of wins over any set of opponents has the order of f, so f is the prediction. Targets of a pair are the
+    softmax of its two (scaled) accuracies, the loss is cross-entropy over all ordered pairs of a batch.
 
     Args:
         encoding: graphs.
@@ -146,10 +146,10 @@ class BinaryRelation(GraphPredictor):
         layers: number of convolutions.
         epochs: passes over the training set.
         batch_size: architectures in a step; all their pairs count.
-        learning_rate: at the start.
-        weight_decay: AdamW's.
+        learning_rate: initial learning rate.
+        weight_decay: weight decay of AdamW.
         targets: "standard" or "ranks".
-        seed: decides initial weights and the order of batches.
+        seed: determines initial weights and the order of batches.
     """
 
     calibrated = False
@@ -180,7 +180,7 @@ class BinaryRelation(GraphPredictor):
         return (every * others).sum() / others.sum().clamp(min=1)
 
 
-#: Accuracies are divided by their deviation before their softmax is taken; this many deviations make a unit.
+#: Accuracies are divided by their deviation before the softmax; this many deviations are a unit.
 SHARPNESS = 4.0
 
 
@@ -194,13 +194,13 @@ class PairClassifier(nn.Module):
         self.first, self.second = nn.Linear(hidden, 1), nn.Linear(hidden, 1, bias=False)
 
     def log_odds(self, batch: GraphBatch) -> Tensor:
-        """``(n, n)``: of the row's network beating the column's."""
+        """Compute log odds ``(n, n)`` that the row's network is better than the column's."""
         states = self.encoder.states(batch)
         odds: Tensor = self.first(states) - self.second(states).T
         return odds
 
     def forward(self, batch: GraphBatch) -> Tensor:
-        """The part ``(n,)`` of the log odds that is the network's own."""
+        """Compute the part ``(n,)`` of the log odds that depends only on the network."""
         own: Tensor = self.first(self.encoder.states(batch)).squeeze(-1)
         return own
 
@@ -213,9 +213,9 @@ OPERATION = 48
 
 
 class Flow(nn.Module):
-    """Information flows from the input node through operations that gate it.
+    """A layer in which operations gate the information that flows from the input node.
 
-    H' = σ(W_o e) ⊙ (Aᵀ H W): what reaches a node, mixed, and let through by its operation's embedding e.
+    H' = σ(W_o e) ⊙ (Aᵀ H W): the mixed input of a node, gated by its operation's embedding e.
     With ``skip`` the node's own state is added: + H W (FLAN's DenseGraphFlow).
     """
 
@@ -226,14 +226,14 @@ class Flow(nn.Module):
         self.skip = skip
 
     def forward(self, states: Tensor, operations: Tensor, inflow: Tensor) -> Tensor:
-        """States ``(n, m, d)``, operations ``(n, m, e)``, inflow (A transposed) ``(n, m, m)`` to ``(n, m, d)``."""
+        """Compute states ``(n, m, d)`` from states, operations ``(n, m, e)`` and inflow (Aᵀ) ``(n, m, m)``."""
         mixed = self.mix(states)
         through: Tensor = torch.sigmoid(self.gate(operations)) * (inflow @ mixed)
         return through + mixed if self.skip else through
 
 
 class FlowNetwork(nn.Module):
-    """What flow networks start from: an embedding of each operation, a learned source at the input node."""
+    """The base of flow networks: an embedding of each operation, a learned source at the input node."""
 
     def __init__(self, labels: int, hidden: int) -> None:
         super().__init__()
@@ -242,7 +242,7 @@ class FlowNetwork(nn.Module):
         self.others = nn.Parameter(torch.zeros(hidden))
 
     def start(self, batch: GraphBatch) -> Tensor:
-        """States ``(n, m, d)`` before any flow."""
+        """Return states ``(n, m, d)`` before any flow."""
         first = torch.zeros_like(batch.real)
         first[:, 0] = 1
         return first[..., None] * self.source + (1 - first)[..., None] * self.others
@@ -261,10 +261,10 @@ class GATES(FlowNetwork):
         self.head = _head(hidden)
 
     def forward(self, batch: GraphBatch) -> Tensor:
-        """Scores ``(n,)``."""
+        """Compute scores ``(n,)``."""
         operations = self.operations(batch.labels)
         inflow = batch.adjacency.transpose(1, 2) * batch.real[:, None]
-        loops = inflow + torch.diag_embed(batch.real)  # a node keeps what it has from layer to layer
+        loops = inflow + torch.diag_embed(batch.real)  # a node keeps its state from layer to layer
         states = self.start(batch)
         for i, flow in enumerate(self.flows):
             states = flow(states, operations, loops)
@@ -302,7 +302,7 @@ class DualFlow(nn.Module):
         self.norms = nn.ModuleList([nn.LayerNorm(width), nn.LayerNorm(width)])
 
     def forward(self, states: Tensor, operations: Tensor, inflow: Tensor) -> Tensor:
-        """As :class:`Flow`."""
+        """Compute states as in :class:`Flow`."""
         flow = self.norms[0](self.flow(states, operations, inflow))
         values = self.attend(states)
         weights = nn.functional.leaky_relu(self.mine(values) + self.theirs(values).transpose(1, 2), 0.2)
@@ -314,7 +314,7 @@ class DualFlow(nn.Module):
 
 
 class FLAN(FlowNetwork):
-    """Dual flows along the edges; then operations are updated by a pass against them, and the flow is repeated."""
+    """Dual flows along the edges; then a pass against the edges updates operations, and the flow is repeated."""
 
     def __init__(self, labels: int, hidden: int, layers: int, steps: int) -> None:
         super().__init__(labels, hidden)
@@ -327,7 +327,7 @@ class FLAN(FlowNetwork):
         self.head = _head(hidden)
 
     def forward(self, batch: GraphBatch) -> Tensor:
-        """Scores ``(n,)``."""
+        """Compute scores ``(n,)``."""
         operations = self.operations(batch.labels)
         along, against = batch.adjacency.transpose(1, 2), batch.adjacency
         ends = torch.arange(len(batch.last), device=batch.last.device)
@@ -351,7 +351,7 @@ class FLAN(FlowNetwork):
         return states
 
 
-#: Step by which operations' embeddings change in a pass back (TA-GATES).
+#: Step size of operations' embeddings in a backward pass (TA-GATES).
 UPDATE = 0.1
 
 
@@ -361,7 +361,7 @@ UPDATE = 0.1
     "arXiv:2403.02484, section 4; op updates after TA-GATES, NeurIPS 2022",
 )
 class FLANPredictor(GraphPredictor):
-    """Flow and attention side by side, operations updated by a pass against the edges; pairwise hinge.
+    """Flow and attention in parallel, operations updated by a pass against the edges; pairwise hinge.
 
     Args:
         encoding: graphs.
@@ -371,10 +371,10 @@ class FLANPredictor(GraphPredictor):
         steps: passes along the edges; between two of them one against.
         epochs: passes over the training set.
         batch_size: architectures in a step.
-        learning_rate: at the start.
-        weight_decay: AdamW's.
+        learning_rate: initial learning rate.
+        weight_decay: weight decay of AdamW.
         targets: "standard" or "ranks".
-        seed: decides initial weights and the order of batches.
+        seed: determines initial weights and the order of batches.
     """
 
     ranges: ClassVar = {"steps": COUNT}
@@ -406,8 +406,8 @@ class FLANPredictor(GraphPredictor):
 class GraphBlock(nn.Module):
     """Attention among neighbours and siblings, then a feed-forward layer that mixes along A and Aᵀ.
 
-    Four groups of heads look at what feeds a node, at what it feeds, at nodes fed by the same and at nodes feeding the
-    same (itself always); the feed-forward layer is GELU([A H W₁ ‖ Aᵀ H W₂] + H W₃) W₄.
+    Four groups of heads attend to a node's predecessors, its successors, nodes with a common predecessor and nodes with
+    a common successor (and always the node itself); the feed-forward layer is GELU([A H W₁ ‖ Aᵀ H W₂] + H W₃) W₄.
     """
 
     def __init__(self, width: int, heads: int, dropout: float) -> None:
@@ -423,7 +423,7 @@ class GraphBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, states: Tensor, adjacency: Tensor, masks: Tensor) -> Tensor:
-        """States ``(n, m, d)``, adjacency ``(n, m, m)``, who may look at whom ``(n, heads, m, m)``."""
+        """Compute states from states ``(n, m, d)``, adjacency ``(n, m, m)``, attention masks ``(n, heads, m, m)``."""
         n, m, width = states.shape
         query, key, value = (
             self.query_key_value(self.norms[0](states)).view(n, m, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
@@ -449,7 +449,7 @@ class GraphTransformer(nn.Module):
         self.head = nn.Sequential(nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, 1))
 
     def forward(self, batch: GraphBatch) -> Tensor:
-        """Scores ``(n,)``."""
+        """Compute scores ``(n,)``."""
         edges = batch.adjacency > 0
         back = edges.transpose(1, 2)
         a, b = edges.float(), back.float()

@@ -1,4 +1,4 @@
-"""Several predictors at once."""
+"""The mean of several predictors."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 class Mean(Predictor):
     """The mean of several predictors' scores, each scaled to unit deviation over the training networks' targets.
 
-    Members learn the normal scores of the targets' ranks, so that their predictions are of one kind; those that only
-    rank are scaled by what they say of the training networks.
+    Members are fitted to the normal scores of the targets' ranks, so that their predictions are comparable; those that
+    only rank are scaled by their predictions for the training networks.
 
     Args:
         members: labels of predictors, separated by "+", in brackets if they have settings:
             "mean:members=(gp+gcn:loss=hinge)"; or predictors.
-        seed: goes to every member.
+        seed: seed of every member.
     """
 
     calibrated = False
@@ -39,16 +39,16 @@ class Mean(Predictor):
         self.seed = seed
 
     def with_encodings(self, change: Callable[[Encoding], Encoding], space: SearchSpace | None = None) -> Self:
-        """As :meth:`Predictor.with_encodings`, for every member."""
+        """Replace the encodings of every member, as :meth:`Predictor.with_encodings` does."""
         self.members = tuple(member.with_encodings(change, space) for member in self.others())
         return self
 
     def encodings(self) -> list[Encoding]:
-        """All encodings of all members."""
+        """Return all encodings of all members."""
         return [encoding for member in self.others() for encoding in member.encodings()]
 
     def others(self) -> list[Predictor]:
-        """The members, not fitted."""
+        """Return the members, not fitted."""
         if not isinstance(self.members, str):
             return [clone(member).set_params(seed=self.seed) for member in self.members]
         labels = member_labels(self.members)
@@ -60,7 +60,7 @@ class Mean(Predictor):
         self._scale(architectures)
 
     def _cross(self, others: Sequence[Architecture], values: Floats, few: Sequence[Architecture], own: Floats) -> None:
-        """Every member crosses in its own way."""
+        """Transfer every member with its own method."""
         self.constant_ = None if varied(others, values) else 0.0
         if self.constant_ is None:
             self.members_ = [member.fit_across(others, values, few, own) for member in self.others()]

@@ -1,4 +1,4 @@
-"""The best single column: what any predictor of many columns has to beat."""
+"""The best single column: a baseline for predictors on many columns."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class OneColumn(UncertainPredictor):
 
 
 def _rho(x: Floats, y: Floats) -> Floats:
-    """Spearman's rho of every column ``(n, columns)`` with ``(n,)``; 0 where it is not defined."""
+    """Compute Spearman's rho of every column ``(n, columns)`` with ``(n,)``; 0 where it is not defined."""
     from scipy.stats import rankdata
 
     a, b = rankdata(x, axis=0), rankdata(y)

@@ -1,4 +1,4 @@
-"""ParZC: what proxies say of each layer, mixed by a network whose weights are distributions."""
+"""ParZC: statistics of proxies for each layer, mixed by a network whose weights are distributions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from zcbench.types import Architecture
 if TYPE_CHECKING:
     from zcbench.encodings import Encoding
 
-#: draws of the weights that a prediction and its deviation are taken over
+#: number of draws of the weights for a prediction and its deviation
 DRAWS = 32
 
 
@@ -42,12 +42,12 @@ class BayesianLinear(nn.Module):
         self.fixed: Tensor | None = None
 
     def fix(self) -> None:
-        """Draw the weights once, for all inputs to come."""
+        """Draw the weights once, for all later inputs."""
         drawn = torch.randn(self.mean.shape).to(self.mean)  # the same on every device
         self.fixed = self.mean + self.log_deviation.exp() * drawn
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(…, inputs)`` to ``(…, outputs)``, drawn anew at every call unless the weights are fixed."""
+        """Compute ``(…, outputs)`` from ``(…, inputs)``, drawn again at every call unless the weights are fixed."""
         if self.fixed is not None:
             return x @ self.fixed.T + self.bias
         mean = x @ self.mean.T + self.bias
@@ -55,7 +55,7 @@ class BayesianLinear(nn.Module):
         return mean + (variance + 1e-12).sqrt() * torch.randn_like(mean)
 
     def divergence(self) -> Tensor:
-        """Kullback-Leibler divergence from the prior to the weights' distribution."""
+        """Compute the Kullback-Leibler divergence from the prior to the weights' distribution."""
         ratio = self.log_deviation - math.log(self.prior)
         return ((2 * ratio).exp() + (self.mean / self.prior).square() - 1 - 2 * ratio).sum() / 2
 
@@ -74,14 +74,14 @@ class MixerBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(n, tokens, width)`` to the same."""
+        """Compute ``(n, tokens, width)`` from the same shape."""
         x = x + self.over_tokens(self.norms[0](x).transpose(1, 2)).transpose(1, 2)
         mixed: Tensor = x + self.over_features(self.norms[1](x))
         return mixed
 
 
 class Mixer(nn.Module):
-    """Statistics of layers to a score: an embedding per layer, mixer blocks, the mean over layers, one linear layer."""
+    """A score from statistics of layers: an embedding per layer, mixer blocks, the mean over layers, a linear layer."""
 
     def __init__(self, tokens: int, statistics: int, width: int, blocks: int) -> None:
         super().__init__()
@@ -92,12 +92,12 @@ class Mixer(nn.Module):
         self.head = BayesianLinear(width, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(n, tokens, statistics + 1)`` to scores ``(n,)``, drawn anew at every call."""
+        """Compute scores ``(n,)`` from ``(n, tokens, statistics + 1)``, drawn again at every call."""
         score: Tensor = self.head(self.norm(self.blocks(self.embed(x) + self.place)).mean(1)).squeeze(-1)
         return score
 
     def divergence(self) -> Tensor:
-        """Of all Bayesian layers together."""
+        """Compute the divergence of all Bayesian layers together."""
         parts = [module.divergence() for module in self.modules() if isinstance(module, BayesianLinear)]
         return torch.stack(parts).sum()
 
@@ -108,11 +108,11 @@ class Mixer(nn.Module):
     "sections 3.2-3.4",
 )
 class ParZC(Uncertain, NeuralPredictor):
-    """A mixer with Bayesian layers over the layers' zero-cost statistics, trained by DiffKendall; it knows its doubt.
+    """A mixer with Bayesian layers over the layers' zero-cost statistics, trained by DiffKendall, with deviations.
 
-    A layer is found again in another network by the name of its weights; a network that lacks it has zeros and a flag
-    there. The score is the mean over 32 draws of the weights, mapped to the targets by the least-squares line through
-    the training networks; the deviation joins that of the draws and that of the residuals.
+    A layer is identified in another network by the name of its weights; a network without the layer has zeros and a
+    flag. The score is the mean over 32 draws of the weights, mapped to the targets by the least-squares line through
+    the training networks; the deviation combines that of the draws and that of the residuals.
 
     Args:
         encoding: statistics of layers.
@@ -122,10 +122,10 @@ class ParZC(Uncertain, NeuralPredictor):
         divergence: weight of the divergence to the prior, per training network.
         epochs: passes over the training set.
         batch_size: architectures in a step.
-        learning_rate: at the start.
-        weight_decay: AdamW's.
+        learning_rate: initial learning rate.
+        weight_decay: weight decay of AdamW.
         targets: "standard" or "ranks".
-        seed: decides initial weights, draws and the order of batches.
+        seed: determines initial weights, draws and the order of batches.
     """
 
     ranges: ClassVar = {"hidden": COUNT, "blocks": COUNT, "divergence": RATE}
@@ -183,12 +183,12 @@ class ParZC(Uncertain, NeuralPredictor):
         score, y = self._draws(rows).mean(0), values.cpu().double().numpy()
         spread = float(score.var())
         self.slope_ = float(np.cov(score, y, bias=True)[0, 1]) / spread if spread > 0 else 0.0
-        self.slope_ = max(self.slope_, 1e-6)  # the order is what was trained
+        self.slope_ = max(self.slope_, 1e-6)  # the training determines only the order
         self.offset_ = float(y.mean() - self.slope_ * score.mean())
         self.residual_ = float((y - self.slope_ * score - self.offset_).std())
 
     def _draws(self, rows: Tensor) -> Floats:
-        """Scores ``(draws, n)``; the draws do not depend on which other networks are asked for."""
+        """Compute scores ``(draws, n)``; the draws do not depend on the other networks of the request."""
         # Weights are drawn, not outputs as in training: a prediction must not depend on its place in a batch.
         layers = [module for module in self.network_.modules() if isinstance(module, BayesianLinear)]
         found = []

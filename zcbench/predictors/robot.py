@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 class RoBoT(Predictor):
     """A weighted sum of training-free metrics whose weights Bayesian optimisation finds among the trained networks.
 
-    As a predictor: the pool is the training set, so a weighting is worth the target of the trained network that it
-    ranks first; predictions are the weighted sums. The searcher of the same name trains networks only where a
-    weighting asks for them.
+    As a predictor, the pool is the training set: the value of a weighting is the target of the trained network that it
+    ranks first, and predictions are the weighted sums. The searcher of the same name trains only networks that a
+    weighting ranks first.
 
     Args:
         encoding: the metrics: scores of proxies, or any numbers.
-        steps: weightings to try.
-        seed: decides everything random.
+        steps: number of weightings to try.
+        seed: determines all random numbers.
     """
 
     ranges: ClassVar = {"steps": STEPS}

@@ -1,4 +1,4 @@
-"""TabPFN, with weights that you bring."""
+"""TabPFN, with weights that you provide."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     extra="tabpfn",
 )
 class TabPFN(VectorPredictor):
-    """A transformer that was trained on made-up tables and reads yours as its context. Nothing is downloaded.
+    """A transformer that was trained on synthetic tables and receives yours as its context. Nothing is downloaded.
 
-    Its weights have a licence of their own: get the regressor's checkpoint from its authors and say where it is.
+    Its weights have a separate licence: get the regressor's checkpoint from its authors and give its path.
 
     Args:
         encoding: vectors, at most 500 columns; 10,000 networks at most.

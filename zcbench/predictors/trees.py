@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from zcbench.encodings import Encoding
 
 DEFAULT = "onehot+stats+path"
-#: Queries of LightGBM's rankers are no longer.
+#: Maximum length of queries of LightGBM's rankers.
 _LONGEST_QUERY = 2000
 
 
@@ -29,8 +29,8 @@ class RandomForest(UncertainPredictor):
     Args:
         encoding: vectors.
         trees: number of trees.
-        targets: as for every predictor of vectors.
-        seed: decides samples and splits.
+        targets: "standard" or "ranks", as in :class:`VectorPredictor`.
+        seed: determines samples and splits.
     """
 
     ranges: ClassVar = {"trees": COUNT}
@@ -56,7 +56,7 @@ class RandomForest(UncertainPredictor):
 
 
 class _LightGBM(VectorPredictor):
-    """What all that LightGBM boosts share: one thread, the same result every time, no row too few for a bin."""
+    """The base of predictors that use LightGBM: one thread, deterministic results, bins for any number of rows."""
 
     scaled = False
 
@@ -82,15 +82,15 @@ class _LightGBM(VectorPredictor):
 
 @register_predictor("lightgbm", reference="G. Ke et al., 'LightGBM', NeurIPS 2017", extra="predictors")
 class LightGBM(_LightGBM):
-    """Gradient-boosted trees of LightGBM: small leaves, so that they learn from ten networks as from a thousand.
+    """Gradient-boosted trees of LightGBM, with small leaves, for ten networks as well as for a thousand.
 
     Args:
         encoding: vectors.
         rounds: number of trees.
         learning_rate: shrinkage.
-        leaves: leaves of a tree at most.
-        targets: as for every predictor of vectors.
-        seed: decides everything random.
+        leaves: maximum number of leaves of a tree.
+        targets: "standard" or "ranks", as in :class:`VectorPredictor`.
+        seed: determines all random numbers.
     """
 
     ranges: ClassVar = {"rounds": COUNT, "learning_rate": RATE, "leaves": (2, 10**6)}
@@ -122,7 +122,7 @@ class LightGBM(_LightGBM):
 
 
 def leaf_size(rows: int) -> int:
-    """Rows in a leaf at least: LightGBM's own 20 makes every prediction the same below 50 rows."""
+    """Return the minimum rows of a leaf: LightGBM's default of 20 makes all predictions equal below 50 rows."""
     return max(1, min(20, rows // 50))
 
 
@@ -135,13 +135,13 @@ def leaf_size(rows: int) -> int:
 class GBDTNAS(_LightGBM):
     """LightGBM as in GBDT-NAS: one-hot features, squared error, 100 rounds of 31 leaves, rate .05, sampling.
 
-    The authors fit thousand networks. Below a few hundred LightGBM's least leaf of 20 rows leaves nothing to split;
-    there it shrinks with the number of rows.
+    The authors fit a thousand networks. Below a few hundred, leaves of at least 20 rows, LightGBM's default, cannot be
+    split; the minimum then decreases with the number of rows.
 
     Args:
         encoding: vectors; the authors' is one-hot.
-        targets: "standard" as the authors', or "ranks".
-        seed: decides which rows and columns each tree sees.
+        targets: "standard" as in the paper, or "ranks".
+        seed: determines the rows and columns of each tree.
     """
 
     def __init__(self, encoding: str | Encoding = "onehot", targets: str = "standard", seed: int = 0) -> None:
@@ -165,14 +165,14 @@ class GBDTNAS(_LightGBM):
     extra="predictors",
 )
 class LightGBMRanker(_LightGBM):
-    """LambdaMART over whole rankings: gains grow linearly and nothing is truncated, else it learns the top thirty only.
+    """LambdaMART over whole rankings: gains are linear without truncation, because the default learns only the top 30.
 
     Args:
         encoding: vectors.
         rounds: number of trees.
         learning_rate: shrinkage.
-        leaves: leaves of a tree at most.
-        seed: decides everything random.
+        leaves: maximum number of leaves of a tree.
+        seed: determines all random numbers.
     """
 
     ranges: ClassVar = {"rounds": COUNT, "learning_rate": RATE, "leaves": (2, 10**6)}
@@ -205,7 +205,7 @@ class LightGBMRanker(_LightGBM):
 
 
 def queries(y: Floats, seed: int) -> tuple[Floats, list[int], NDArray[np.intp]]:
-    """Targets as relevances 0, 1, … of queries that are short enough: relevances, sizes, and the order of rows."""
+    """Convert targets to relevances 0, 1, … of short queries: relevances, sizes, and the order of rows."""
     pieces = -(-len(y) // _LONGEST_QUERY)
     order = np.random.default_rng(seed).permutation(len(y)) if pieces > 1 else np.arange(len(y))
     parts = np.array_split(order, pieces)
@@ -217,15 +217,15 @@ def queries(y: Floats, seed: int) -> tuple[Floats, list[int], NDArray[np.intp]]:
     "xgboost", reference="T. Chen, C. Guestrin, 'XGBoost', KDD 2016, arXiv:1603.02754", extra="predictors"
 )
 class XGBoost(VectorPredictor):
-    """Gradient-boosted trees of XGBoost, shallow and slow learning.
+    """Gradient-boosted trees of XGBoost, shallow and with a small learning rate.
 
     Args:
         encoding: vectors.
         rounds: number of trees.
         learning_rate: shrinkage.
-        depth: of a tree at most.
-        targets: as for every predictor of vectors.
-        seed: decides everything random.
+        depth: maximum depth of a tree.
+        targets: "standard" or "ranks", as in :class:`VectorPredictor`.
+        seed: determines all random numbers.
     """
 
     ranges: ClassVar = {"rounds": COUNT, "learning_rate": RATE, "depth": COUNT}
@@ -275,14 +275,14 @@ class XGBoost(VectorPredictor):
     extra="predictors",
 )
 class XGBoostRanker(XGBoost):
-    """RankNet on trees: pairs are drawn from the whole ranking, eight for each row, else it learns the top only.
+    """RankNet on trees: pairs are drawn from the whole ranking, eight for each row, not only from its top.
 
     Args:
         encoding: vectors.
         rounds: number of trees.
         learning_rate: shrinkage.
-        depth: of a tree at most.
-        seed: decides everything random.
+        depth: maximum depth of a tree.
+        seed: determines all random numbers.
     """
 
     calibrated = False
@@ -316,8 +316,8 @@ class NGBoost(UncertainPredictor):
         encoding: vectors.
         rounds: number of trees for each of mean and deviation.
         learning_rate: shrinkage.
-        targets: as for every predictor of vectors.
-        seed: decides everything random.
+        targets: "standard" or "ranks", as in :class:`VectorPredictor`.
+        seed: determines all random numbers.
     """
 
     ranges: ClassVar = {"rounds": COUNT, "learning_rate": RATE}

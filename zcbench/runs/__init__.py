@@ -1,4 +1,4 @@
-"""Runs: what is wanted, what is known, what is left; the work itself, and results stored as they come."""
+"""Runs: required, known and missing results; the computation, and the storing of results as they are computed."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from zcbench.runs.score_networks import evaluate as evaluate
     from zcbench.runs.score_networks import run_scores as run_scores
 
-#: loaded when they are asked for: a track is read without torch
+#: loaded at their first use, so that a track is read without torch
 _PUBLIC = {
     "Ahead": "_ahead",
     "EmptyShardError": "_shards",

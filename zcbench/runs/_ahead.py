@@ -1,4 +1,4 @@
-"""What a run would do, told before anything is done."""
+"""The work of a run, counted before anything is computed."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Ahead:
-    """How much of one kind of work on one benchmark is wanted, known and left.
+    """The required, known and missing amount of one kind of work on one benchmark.
 
     Attributes:
         benchmark: its name.
-        what: what is counted: "scores", "trials".
-        units: what they are of: "architectures", "splits" of predictors.
-        wanted_units: number of these.
-        left_units: number of those that something is left of.
-        total: scores or trials that are wanted; architectures with one network share theirs.
-        left: those that the store has not.
-        shard: the part that this is about, "3/100"; empty for all.
-        sample: SHA-256 of the list that the architectures are from; empty without one.
+        what: the counted results: "scores", "trials".
+        units: the units of the results: "architectures", "splits" of predictors.
+        wanted_units: number of units.
+        left_units: number of units with missing results.
+        total: number of required scores or trials; architectures with the same network share theirs.
+        left: number of missing ones.
+        shard: the shard, "3/100"; empty for all.
+        sample: SHA-256 of the list of architectures; empty without one.
     """
 
     benchmark: str
@@ -37,11 +37,11 @@ class Ahead:
 
     @property
     def known(self) -> int:
-        """Scores or trials that the store has."""
+        """Number of scores or trials in the store."""
         return self.total - self.left
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """Convert to a mapping for JSON."""
         return {
             "benchmark": self.benchmark,
             "shard": self.shard or None,
@@ -55,13 +55,13 @@ class Ahead:
 
 
 def ahead_of(plan: Plan[Any], left: Left[Any], shard: str = "", sample: str = "") -> Ahead:
-    """What is ahead of a plan that was told what is known.
+    """Count the work of a plan that has received the known results.
 
     Args:
-        plan: what is wanted.
-        left: what it has not got.
-        shard: the part that it is of.
-        sample: SHA-256 of the list that its architectures are from.
+        plan: the plan.
+        left: its missing results.
+        shard: the shard of the plan.
+        sample: SHA-256 of the list of its architectures.
     """
     return Ahead(
         plan.benchmark,

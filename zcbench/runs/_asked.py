@@ -1,4 +1,4 @@
-"""From what a caller says, a name and fields, to a run; and the one function that makes and does it."""
+"""Runs from a name and fields, and the function that makes and performs them."""
 
 from __future__ import annotations
 
@@ -44,28 +44,29 @@ def run(
     device: str | None = None,
     **given: Any,
 ) -> Result | dict[str, Result]:
-    """Run a track, or options on a benchmark: do what the store has not, and evaluate.
+    """Run a track, or options on a benchmark: compute the results that the store lacks, and evaluate.
 
     Args:
-        what: a track, its name or the path of its TOML file; or a benchmark, its name or the path of a table of one's
-            own (:class:`OwnTable`).
-        store: folder for the records; a second call with the same folder goes on where the first stopped.
+        what: a track, its name or the path of its TOML file; or a benchmark, its name or the path of a user-defined
+            table (:class:`OwnTable`).
+        store: folder for the records; a second call with the same folder resumes the first.
         workers: worker processes; 0 computes in this process (with workers, call from under
             ``if __name__ == "__main__":``).
-        timeout: seconds that building a network may take, each score and each trial; beyond them the status is
+        timeout: maximum seconds for building a network, for each score and for each trial; beyond it the status is
             "timed-out". It needs a worker process, also with 0 workers.
         retry: statuses to compute again: "failed", "timed-out", "non-finite", "unsupported", "disagreeing".
         imports: Python files that register further proxies, predictors, spaces or benchmarks.
         source: official file or folder to read the benchmark's table from.
         progress: called with a :class:`zcbench.runs.Step` at the beginning and after every score and trial.
-        shard: the part that is done and evaluated, "3/100" the third of a hundred, by a hash of the network.
-        missing: deal the shard out anew, so that what one shard of an earlier run left is spread over all.
-        sample_manifest: a text file that lists the architectures to score, one a line.
-        executor: where the work is done: "local", "submitit:partition=NAME:hours=4:jobs=50" (SLURM),
-            "dask://HOST:PORT", or an object that does what these do (:class:`zcbench.executors.Executor`).
+        shard: the part that is computed and evaluated, "3/100" the third of a hundred, by a hash of the network.
+        missing: divide only the missing results into shards, so that results that one shard of an earlier run did not
+            finish are divided among all.
+        sample_manifest: a text file that lists the architectures to score, one per line.
+        executor: the place of the computation: "local", "submitit:partition=NAME:hours=4:jobs=50" (SLURM),
+            "dask://HOST:PORT", or an object with their interface (:class:`zcbench.executors.Executor`).
             ``workers`` are then the processes of each worker there.
         device: where torch's work is done, "cpu", "cuda", "cuda:1" or "mps" (:mod:`zcbench.devices`). Workers share
-            one, or take those of a kind in turn. Default: what the environment variable ``ZCBENCH_DEVICE`` says, else
+            one, or use those of a kind one after the other. Default: the environment variable ``ZCBENCH_DEVICE``, else
             the processor.
         given: fields of the track (:class:`zcbench.runs.Track`), which override those of ``what``; ``benchmark`` for
             ``benchmarks``; ``track``, if ``what`` is a benchmark; and those of :class:`OwnTable`.
@@ -143,9 +144,9 @@ def make_run(
     sample_manifest: str | None = None,
     **given: Any,
 ) -> Run:
-    """The run of a track, or of options on a benchmark; arguments as of :func:`run`.
+    """Make the run of a track, or of options on a benchmark; arguments are those of :func:`run`.
 
-    What the imported files register must be there.
+    The imported files must already be imported.
     """
     own = {field.name: given.pop(field.name) for field in fields(OwnTable) if field.name in given}
     if isinstance(what, str) and what.startswith(OWN) and is_own_table(what) and not Path(what).is_file():
@@ -190,10 +191,10 @@ def make_run(
 
 
 def _track_named(what: str | Track | Benchmark) -> Track | None:
-    """The track that is meant; None for a benchmark.
+    """Return the named track; None for a benchmark.
 
     Raises:
-        UnknownNameError: there is neither.
+        UnknownNameError: there is neither a track nor a benchmark with this name.
     """
     if isinstance(what, Track):
         return what

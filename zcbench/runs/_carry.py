@@ -1,4 +1,4 @@
-"""A run whose work is done elsewhere: what is left goes out by name, and workers write their own files."""
+"""A run on other machines: names of missing work are sent, and workers write their own files."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from zcbench.executors import EngineEndedError, Executor, WorkersFailedError
 if TYPE_CHECKING:
     from zcbench.runs._resume import Plan
 
-#: what workers and their troubles an error names
+#: number of workers and of their problems that an error names
 _SHOWN = 3
-#: how names of files begin that hold plans
+#: prefix of names of plan files
 _PLAN = ".zcbench-plan-"
-#: seconds after which the plan of a run that was killed serves nobody
+#: seconds after which the plan of a killed run is not needed any more
 _OLD = 30 * 86_400.0
 
 
@@ -40,21 +40,21 @@ def carried_out(
     imports: Sequence[str] = (),
     say: Callable[[str], object] = str,
 ) -> Iterator[tuple[str, ...]]:
-    """Have keys of a plan computed elsewhere; yield those that are done, as soon as the engine says so.
+    """Compute keys of a plan on other machines; yield finished keys as soon as the engine reports them.
 
     Args:
         executor: the engine.
-        plan: what is wanted; it knows nothing yet of what is stored.
+        plan: the plan, without the stored results.
         store: folder of the records, which all machines share.
-        keys: what is left.
-        workers: processes of each of the engine's workers.
-        timeout: seconds that a part may take.
+        keys: the missing keys.
+        workers: number of processes of each of the engine's workers.
+        timeout: maximum seconds of a part.
         retry: statuses to compute again.
         imports: Python files that each worker imports by itself.
         say: called with a sentence when a worker fails.
 
     Raises:
-        WorkersFailedError: at the end, if a worker could not do what it was given.
+        WorkersFailedError: at the end, if a worker failed.
         ZcbenchError: there is no such engine, or it ended.
     """
     from zcbench import __version__
@@ -110,16 +110,16 @@ def _summary(troubles: dict[str, list[str]], given_up: int) -> str:
 
 @contextmanager
 def _plan_file(plan: Plan[Any], store: Path, keys: Sequence[str]) -> Iterator[tuple[Path, str]]:
-    """The plan as a file in the store, for as long as the run takes: it also tells whether a worker sees the store.
+    """Write the plan as a file in the store during the run; the file also shows whether a worker can read the store.
 
-    It is a pickle. A worker reads it only where it has the digest, which comes to it by the engine.
+    It is a pickle. A worker reads it only if it has the digest that the engine sent.
     """
     try:
         content = pickle.dumps(plan.only(keys))
     except Exception as error:
         raise InvalidInputError(
             f"this run cannot be sent to other processes ({first_line(error)}): "
-            "put what is your own into Python files, and import these."
+            "put your own code into Python files, and import these."
         ) from None
     path = store / f"{_PLAN}{secrets.token_hex(8)}"
     try:
@@ -139,7 +139,7 @@ def _plan_file(plan: Plan[Any], store: Path, keys: Sequence[str]) -> Iterator[tu
 
 
 def _remove_old(store: Path) -> None:
-    """Remove plans of runs that were killed; jobs that such a run had submitted need them for a while."""
+    """Remove old plans of killed runs; submitted jobs of such a run need them for some time."""
     for path in store.glob(f"{_PLAN}*"):
         with suppress(OSError):
             if time.time() - path.stat().st_mtime > _OLD:

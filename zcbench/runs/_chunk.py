@@ -1,4 +1,4 @@
-"""What a worker of an engine computes of a run: a chunk of a plan, into a file of its own in the store."""
+"""The computation of an engine's worker: a chunk of a plan, written into a separate file in the store."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ from zcbench.proxies import list_proxies
 from zcbench.records import Store, Writer
 from zcbench.runs._resume import resume
 
-#: seconds of work between two looks at what others have stored meanwhile; a look reads the whole store
+#: seconds of work between two readings of the whole store, for results of other processes
 _LOOK = 300.0
-#: keys that are computed before anything is known of how long one takes
+#: number of keys that are computed before the time of a key is known
 _FIRST = 16
 
 
 class _OneFile(Store):
-    """A store whose writers are one, so that a chunk gets one file however often its parts are planned."""
+    """A store with a single writer, so that a chunk has one file for any number of plans of its parts."""
 
     def __init__(self, folder: str, writer: Writer) -> None:
         super().__init__(folder)
         self._writer = writer
 
     def writer(self, benchmark: str) -> Any:
-        """The writer, which stays open."""
+        """Return the writer, which stays open."""
         return nullcontext(self._writer)
 
 
 def compute(order: dict[str, Any], keys: Sequence[str]) -> None:
-    """Score or fit what is still missing of the keys, in parts: what others have done meanwhile is not done again.
+    """Compute the missing results of the keys, in parts, without results that other processes computed meanwhile.
 
     Raises:
-        ZcbenchError: this machine cannot do it.
+        ZcbenchError: this machine cannot compute them.
     """
-    # A plan refers to functions of these: a registry that is asked for in the middle of a module's import is broken.
+    # A plan refers to functions of these: a registry that is used during a module's import is incomplete.
     list_proxies(), list_predictors(), list_encodings()
     for path in order["imports"]:
         import_file(path)
@@ -63,9 +63,9 @@ def _plan(path: Path, digest: str, store: str) -> Any:
     try:
         content = path.read_bytes()
     except OSError:
-        raise ZcbenchError(f"it does not see the store {store}: choose a folder that all machines share.") from None
+        raise ZcbenchError(f"it cannot read the store {store}: choose a folder that all machines share.") from None
     if hashlib.sha256(content).hexdigest() != digest:
-        raise ZcbenchError(f"{path} is not what the run wrote there: choose a folder that all machines share.")
+        raise ZcbenchError(f"{path} is not the file that the run wrote: choose a folder that all machines share.")
     try:
         return pickle.loads(content)
     except Exception as error:

@@ -50,7 +50,7 @@ def matching_columns(benchmark: Benchmark, patterns: Iterable[str] | None) -> li
     """Columns of a table that match any of the shell patterns; all for None.
 
     Raises:
-        InvalidInputError: there are none; the message says which were left out, and why.
+        InvalidInputError: there are none; the message says which were excluded, and why.
     """
     asked = ["*"] if patterns is None else [" ".join(pattern.split()) for pattern in all_text("columns", patterns)]
     names = [c for c in benchmark.facts if any(c == pattern or fnmatch(c, pattern) for pattern in asked)]
@@ -58,7 +58,7 @@ def matching_columns(benchmark: Benchmark, patterns: Iterable[str] | None) -> li
         raise UnknownNameError("column", asked[0], list(benchmark.facts), _NETWORKS)
     if not names:
         which = " that --proxies names" if patterns is not None else ""
-        why = " ".join(note for note in benchmark.notes if "left out" in note)
+        why = " ".join(note for note in benchmark.notes if "is excluded" in note)
         texts = "Its columns of text are features of predictors: add  --predictors gp" if benchmark.texts else ""
         raise InvalidInputError(
             " ".join(
@@ -69,7 +69,7 @@ def matching_columns(benchmark: Benchmark, patterns: Iterable[str] | None) -> li
 
 
 def fitted_to(label: str, benchmark: Benchmark) -> str:
-    """The predictor as it fits a table of one's own, unless its label names what it sees.
+    """Return the predictor as it fits a user-defined table, unless its label names an encoding.
 
     A table without a search space shows its columns, or its first curve where it has no others. If a search space lacks
     what a part of the usual encoding needs, the other parts are used, or the columns where there are none. A curve that

@@ -1,4 +1,4 @@
-"""Learning curves of a benchmark as they are forecast: which belong together, which are tested, where each ends."""
+"""Learning curves of a benchmark for forecasts: their groups, test parts and ends."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ Ints = NDArray[np.intp]
 
 @dataclass(frozen=True, repr=False)
 class CurveSet:
-    """Curves of one metric, a row for each training. It travels to worker processes.
+    """Curves of one metric, a row for each training. It is sent to worker processes.
 
     Attributes:
         benchmark: name and version.
         curve: the metric.
         lower_is_better: whether it is a loss.
         bounds: least and greatest value, if the metric has both.
-        values: ``(curves, epochs)`` from epoch 1 on; nan where nothing was observed, and after the end.
+        values: ``(curves, epochs)`` from epoch 1 on; nan for missing values, and after the end.
         network: number of the network that was trained ``(curves,)``; equal networks have one number.
-        task: number of the task ``(curves,)``: networks are ranked among those of their own.
-        unit: number of what is never divided ``(curves,)``: the network, or what the benchmark says.
+        task: number of the task ``(curves,)``: networks are ranked within a task.
+        unit: number of the undivided unit ``(curves,)``: the network, or a fact that the benchmark declares.
         horizon: epoch at which the longest curve of the task ends ``(curves,)``.
-        notes: what was left out, a sentence each.
+        notes: sentences about excluded curves.
     """
 
     benchmark: str
@@ -62,25 +62,25 @@ class CurveSet:
 
     @property
     def units(self) -> int:
-        """Number of different networks, or of what is undivided."""
+        """Number of different networks, or of undivided units."""
         return int(self.unit.max()) + 1
 
     @cached_property
     def digest(self) -> str:
-        """Changes with the curves and with what belongs together."""
+        """Return a digest of the curves and their groups."""
         content = hashlib.sha256(repr((self.curve, self.lower_is_better, self.bounds)).encode())
         for array in (self.values, self.network, self.task, self.unit):
             content.update(np.ascontiguousarray(array).tobytes())
         return content.hexdigest()[:12]
 
     def tested(self, part: int, parts: int) -> Ints:
-        """Rows of one of so many parts, into which networks (or tasks) are dealt at random; each is in one part."""
+        """Return the rows of one part; networks (or tasks) are divided into parts at random."""
         return np.flatnonzero(self._part(parts)[self.unit] == part)
 
     def complete(self, part: int, parts: int, count: int) -> Ints:
-        """Rows of so many complete curves of the other parts, drawn at random; no two of a network before each has one.
+        """Draw rows of complete curves of the other parts: one of each network before a second one of any.
 
-        Fewer where there are fewer.
+        There may be fewer than ``count``.
         """
         ended = np.isfinite(self.values[np.arange(len(self)), self.horizon - 1])
         rows = np.flatnonzero((self._part(parts)[self.unit] != part) & ended)
@@ -101,7 +101,7 @@ class CurveSet:
         return found
 
     def prepared(self, row: int, until: float = np.inf) -> Prepared:
-        """A curve, or its beginning up to an epoch, in the units and on the time axis of predictors."""
+        """Return a curve, or its beginning up to an epoch, in the units and on the time axis of predictors."""
         return _prepared(self.values[row], int(self.horizon[row]), self.lower_is_better, self.bounds, until)
 
 
@@ -115,11 +115,11 @@ def _prepared(
 
 
 def curve_of(benchmark: Benchmark, name: str | None = None) -> str:
-    """The metric whose curves are meant: by default one of validation, else the benchmark's target, else the first.
+    """Return the metric of the curves: by default one of validation, else the benchmark's target, else the first.
 
     Raises:
         InvalidInputError: the benchmark has no curves.
-        UnknownNameError: it has none of that name.
+        UnknownNameError: it has no curves with this name.
     """
     known = list(benchmark.curves)
     if not known:
@@ -139,16 +139,16 @@ def curve_set(
     limit: int | None = None,
     bounds: tuple[float, float] | None = None,
 ) -> CurveSet:
-    """Curves of a benchmark that can be forecast: those of two values or more.
+    """Return the curves of a benchmark that can be forecast: those with at least two values.
 
     A curve ends before its first infinite value.
 
     Args:
         benchmark: a table.
         name: the metric; default :func:`curve_of`.
-        limit: number of different networks, or of what is undivided, drawn at random; None for all. A larger limit
-            keeps what a smaller one had.
-        bounds: least and greatest value of the metric; default what the benchmark says of it.
+        limit: number of different networks, or of undivided units, drawn at random; None for all. A larger limit
+            includes the draws of a smaller one.
+        bounds: least and greatest value of the metric; default those of the benchmark.
 
     Raises:
         InvalidInputError: there are no such curves.
@@ -216,7 +216,7 @@ def _infinite(cut: NDArray[np.bool_]) -> list[str]:
 
 
 def _fit(values: Floats, horizon: Ints, lower: bool, bounds: tuple[float, float] | None) -> tuple[Ints, list[str]]:
-    """Rows that can be forecast, and why others cannot."""
+    """Return the rows that can be forecast, and the reasons for the others."""
     kept, short, reasons = [], 0, Counter[str]()
     for row, curve in enumerate(values):
         count = int(np.isfinite(curve).sum())
@@ -229,9 +229,9 @@ def _fit(values: Floats, horizon: Ints, lower: bool, bounds: tuple[float, float]
             reasons[str(error)] += 1
         else:
             kept.append(row)
-    notes = [f"{many(short, 'curve')} of one value left out."] if short else []
+    notes = [f"{many(short, 'curve')} of one value skipped."] if short else []
     if reasons:
         example = next(iter(reasons))
         example = example.replace(WANTED, "give --bounds, 0,100 for percent, or name it with --lower if it is a loss")
-        notes.append(f"{many(reasons.total(), 'curve')} left out, for example because {example}")
+        notes.append(f"{many(reasons.total(), 'curve')} skipped, for example because {example}")
     return np.array(kept, np.intp), notes

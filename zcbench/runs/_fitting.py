@@ -1,4 +1,4 @@
-"""Fit a predictor on some networks and test it on the others: what a worker does."""
+"""The work of a worker: fit a predictor to some networks and test it on the others."""
 
 from __future__ import annotations
 
@@ -39,20 +39,20 @@ class Result(NamedTuple):
 
 @dataclass
 class PredictorFitting:
-    """What is the same for all trials of a run.
+    """The common data of all trials of a run.
 
     Attributes:
-        pool: architectures to test on, and to learn from unless there is a transfer.
-        transfer_from: architectures to learn from first, of another benchmark or target.
+        pool: architectures of the test, and of the training unless there is a transfer.
+        transfer_from: training architectures of another benchmark or target.
         imports: Python files that register further predictors, encodings or spaces.
-        codes: by label of a predictor, the digest of strangers' code that the run began with.
+        codes: by label of a predictor, the digest of user-defined code at the start of the run.
     """
 
     pool: Pool
     transfer_from: Pool | None = None
     imports: tuple[str, ...] = ()
     codes: Mapping[str, str] = field(default_factory=dict)
-    #: seconds per architecture that encodings took here, by name
+    #: seconds per architecture of encodings in this process, by name
     encoding_seconds: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -61,20 +61,20 @@ class PredictorFitting:
 
     @property
     def _in_both(self) -> bool:
-        """Whether both pools have an architecture."""
+        """Whether an architecture is in both pools."""
         known = set(self.pool.architectures)
         return self.transfer_from is not None and not known.isdisjoint(self.transfer_from.architectures)
 
     def prepare(self) -> None:
-        """Import what registers further things.
+        """Import the files that register further objects.
 
         Raises:
-            InvalidInputError: it is not what the run began with.
+            InvalidInputError: their code differs from that at the start of the run.
         """
         import_as_begun(self.imports, self.codes, self.code)
 
     def lost(self, status: Status, reason: str, seconds: float) -> Result:
-        """The result of a trial that has none because its worker died, or was stopped."""
+        """Return the result of a trial whose worker died, or was stopped."""
         return Result(status, {}, reason)
 
     def results(self, key: str, parts: Sequence[str], begin: Begin = str) -> Iterator[tuple[str, Result]]:
@@ -87,7 +87,7 @@ class PredictorFitting:
                 Foreign() as call,
                 devices.noted() as used,
                 warnings.catch_warnings(),
-            ):  # filters that a predictor sets end with its trial
+            ):  # warning filters of a predictor end with its trial
                 result = self._trial(label, int(seed), part)
             if call.is_a(UnsupportedModelError):
                 result = Result(Status.UNSUPPORTED, {}, call.message)
@@ -106,17 +106,17 @@ class PredictorFitting:
         order, everything = self._order(seed, rows), self.pool.architectures
         if len(order) < tuned + 2:
             raise InvalidInputError(
-                f"of {len(self.pool)} architectures {len(order)} are not among the {len(rows)} that are learned from "
-                f"first: too few for {tuned} more and a test."
+                f"of {len(self.pool)} architectures {len(order)} are not among the {len(rows)} of the first "
+                f"training set: too few for {tuned} more and a test."
             )
         known, test = [everything[i] for i in order[:tuned]], order[tuned:]
         encode = self._encode(predictor, others)
-        # Where predictions only rank, high is good: rankers learn the top best.
+        # If predictions only rank, targets are signed so that high is good: rankers learn the top best.
         turned = self.transfer_from is not None or not predictor.calibrated
         truth = self.pool.good if turned else self.pool.truth
         started = time.perf_counter()
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of fits that did not converge: the test says how good they are
+            warnings.simplefilter("ignore")  # of fits that did not converge: the test measures their quality
             if self.transfer_from is None:
                 predictor.fit(known, truth[order[:tuned]])
             else:
@@ -139,7 +139,7 @@ class PredictorFitting:
         return Result(Status.OK, metrics, detail)
 
     def _order(self, seed: int, rows: NDArray[np.intp]) -> NDArray[np.intp]:
-        """The pool's random order, without the equivalents of what is learned from first (of another data set, say)."""
+        """Return the pool's random order, without equivalents of the first training set (e.g. of another data set)."""
         order = self.pool.order(seed)
         if self.transfer_from is None:
             return order
@@ -150,15 +150,15 @@ class PredictorFitting:
         return self.fed(get_predictor(label) if ":seed=" in label else get_predictor(label, seed=seed), others)
 
     def fed(self, predictor: Predictor, others: Sequence[Architecture] | None = None) -> Predictor:
-        """The predictor, its encodings fed from what is known of the pools' architectures.
+        """Return the predictor with encodings whose rows come from the pools.
 
         Args:
             predictor: not fitted.
-            others: what is learned from first, the only architectures of which that pool is asked; None for all. Both
-                pools may know an architecture, with scores on other data.
+            others: the first training set, the only architectures whose rows come from its pool; None for all. An
+                architecture may be in both pools, with scores on other data.
 
         Raises:
-            InvalidInputError, UnknownNameError: a table has not what an encoding shows.
+            InvalidInputError, UnknownNameError: a table lacks an input of an encoding.
         """
         feeds = [pool.feed for pool in self._pools]
         if others is not None and self.transfer_from is not None:
@@ -166,19 +166,19 @@ class PredictorFitting:
         return predictor.with_encodings(lambda encoding: encoding.fed(feeds), self._own_space())
 
     def digest(self, label: str) -> str:
-        """Changes with the tables, and with what the predictor sees of them."""
+        """Return a digest of the tables, and of the predictor's inputs from them."""
         tables = hashlib.sha256("".join(pool.digest for pool in self._pools).encode()).hexdigest()[:12]
         features = hashlib.sha256()
         for part in _parts(self.fed(get_predictor(label))):
             features.update(f"{part.name}@{part.version}".encode())
             shown = [part.digest(pool.feed) for pool in self._pools]
             features.update(b"".join(shown))
-            if self._in_both and len(set(shown)) > 1:  # trials of old took rows of both from one pool
+            if self._in_both and len(set(shown)) > 1:  # earlier trials took rows of both from one pool
                 features.update(b"each pool its own")
         return f"{tables}-{features.hexdigest()[:12]}"
 
     def code(self, label: str) -> str:
-        """Digest of what strangers wrote: the predictor, its members, its encodings, the spaces that they encode."""
+        """Return the digest of user-defined code: the predictor, its members, its encodings, their spaces."""
         spaces = dict.fromkeys(pool.space for pool in self._pools)
         return joined_codes(get_predictor(label).code, *(code_digest(space_named(name)) for name in spaces))
 
@@ -186,7 +186,7 @@ class PredictorFitting:
         return space_named(self.pool.space) if ".py:" in self.pool.space else None
 
     def _encode(self, predictor: Predictor, others: Sequence[Architecture]) -> float:
-        """Encode all that is fitted or tested, so that it is not in the time of fitting; seconds per architecture."""
+        """Encode all architectures before the fit, outside its time; return seconds per architecture."""
         architectures = self.pool.architectures
         parts = _parts(predictor)
         for part in parts:
@@ -199,6 +199,6 @@ class PredictorFitting:
 
 
 def _parts(predictor: Predictor) -> list[Encoding]:
-    """All encodings of a predictor, each once."""
+    """Return all encodings of a predictor, each once."""
     parts = {part.name: part for encoding in predictor.encodings() for part in encoding.parts}
     return list(parts.values())

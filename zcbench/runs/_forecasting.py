@@ -1,4 +1,4 @@
-"""Show a curve predictor beginnings of curves, and compare its forecasts with the rest: what a worker does."""
+"""The work of a worker: compare a curve predictor's forecasts from beginnings of curves with their ends."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from zcbench.types import Status
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
-#: curves that are forecast in one call, where they do not inform each other
+#: number of curves that are forecast in one call, if the predictor treats them separately
 _AT_ONCE = 256
 
 
@@ -49,14 +49,14 @@ class Result(NamedTuple):
 
 @dataclass
 class CurveForecasting:
-    """What is the same for all trials of a run: the work of a worker.
+    """The common data of all trials of a run.
 
     Attributes:
         curves: the curves.
-        parts: into how many parts their networks are dealt.
-        complete: complete curves that predictors which learn are given.
+        parts: number of parts into which their networks are divided.
+        complete: number of complete curves for predictors that learn.
         imports: Python files that register further curve predictors.
-        codes: by label of a curve predictor, the digest of strangers' code that the run began with.
+        codes: by label of a curve predictor, the digest of user-defined code at the start of the run.
     """
 
     curves: CurveSet
@@ -66,15 +66,15 @@ class CurveForecasting:
     codes: Mapping[str, str] = field(default_factory=dict)
 
     def prepare(self) -> None:
-        """Import what registers further things.
+        """Import the files that register further objects.
 
         Raises:
-            InvalidInputError: it is not what the run began with.
+            InvalidInputError: their code differs from that at the start of the run.
         """
         import_as_begun(self.imports, self.codes, self.code)
 
     def code(self, label: str) -> str:
-        """Digest of what may change without a new version: a stranger's code, files that settings name; else "".
+        """Return the digest of content that may change without a new version: user-defined code, files in settings.
 
         Raises:
             InvalidInputError: there is no such file.
@@ -83,17 +83,17 @@ class CurveForecasting:
         return joined_codes(code_digest(type(made)), *map(_file_digest, made.files()))
 
     def lost(self, status: Status, reason: str, seconds: float) -> Result:
-        """The result of a trial that has none because its worker died, or was stopped."""
+        """Return the result of a trial whose worker died, or was stopped."""
         return Result(status, {}, reason)
 
     def results(self, key: str, parts: Sequence[str], begin: Begin = str) -> Iterator[tuple[str, Result]]:
-        """Yield (context, result): ``key`` is "part label", a context "0.1" the share of each curve that is seen."""
+        """Yield (context, result): ``key`` is "part label", a context "0.1" the known share of each curve."""
         seed, _, label = key.partition(" ")
         for part in parts:
             begin(part)
             result = Result(Status.FAILED, {}, "")
             with Foreign() as call, devices.noted() as used, warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of fits that did not converge: the test says how good they are
+                warnings.simplefilter("ignore")  # of fits that did not converge: the test measures their quality
                 result = self.trial(label, int(seed), float(part))
             if call.is_a(UnsupportedModelError):
                 result = Result(Status.UNSUPPORTED, {}, call.message)
@@ -104,10 +104,10 @@ class CurveForecasting:
             yield part, result._replace(device=used.device, device_name=used.device_name, memory=used.memory)
 
     def trial(self, label: str, part: int, share: float) -> Result:
-        """One curve predictor on the curves of one part, of which it sees a share.
+        """Test one curve predictor on a share of the curves of one part.
 
         Raises:
-            UnsupportedModelError: none of the curves can be forecast by it; the text says why.
+            UnsupportedModelError: it can forecast none of the curves; the message has the reason.
         """
         made = get_curve_predictor(label)
         tested, cut = self._tested(part, share)
@@ -117,7 +117,7 @@ class CurveForecasting:
         enough = np.array([len(one.context) >= made.least for one in asked])
         reasons = Counter({f"it needs {many(made.least, 'value')} of a curve": int((~enough).sum())})
         if not enough.any():
-            raise UnsupportedModelError(f"{next(iter(reasons))}, and sees fewer of each.")
+            raise UnsupportedModelError(f"{next(iter(reasons))}, and receives fewer of each.")
         learned = self._fit(made, part)
         rows, asked = tested[enough], [one for one, good in zip(asked, enough, strict=True) if good]
         started = time.perf_counter()
@@ -133,11 +133,11 @@ class CurveForecasting:
         metrics = self._figures(found, sound, rows, made.spread)
         metrics |= {"left_out": float(len(tested) - sound.sum()), "learned": float(learned[0])}
         metrics |= {"fit_seconds": learned[1], "predict_seconds": predicting, "judge_seconds": judging}
-        said = [f"{many(count, 'curve')} left out because {why}." for why, count in reasons.items() if count]
+        said = [f"{many(count, 'curve')} skipped because {why}." for why, count in reasons.items() if count]
         return Result(Status.OK, metrics, " ".join(said))
 
     def _tested(self, part: int, share: float) -> tuple[Ints, Ints]:
-        """Rows of the part with a value before and after the end of the context, and that last epoch."""
+        """Return rows of the part with a value before and after the end of the context, and its last epoch."""
         rows = self.curves.tested(part, self.parts)
         cut = np.maximum(1, np.floor(share * self.curves.horizon[rows] + 0.5).astype(np.intp))
         there = np.isfinite(self.curves.values[rows])
@@ -146,7 +146,7 @@ class CurveForecasting:
         return rows[good], cut[good]
 
     def _fit(self, made: CurvePredictor, part: int) -> tuple[int, float]:
-        """Let it learn, if it does; how many curves it was shown, and seconds."""
+        """Fit the predictor, if it learns; return the number of curves, and seconds."""
         if not (made.learns or made.joint):
             return 0, 0.0
         rows = self.curves.complete(part, self.parts, self.complete)
@@ -159,12 +159,12 @@ class CurveForecasting:
     def _forecasts(
         self, made: CurvePredictor, rows: Ints, cut: Ints, asked: Sequence[Prepared]
     ) -> Iterator[tuple[Forecast, Floats, float]]:
-        """Forecasts in the metric's units, what was observed at their times ``(curves, times)``, and seconds."""
+        """Yield forecasts in the metric's units, observed values at their times ``(curves, times)``, and seconds."""
         size = len(rows) if made.joint else _AT_ONCE
         for start in range(0, len(rows), size):
             group, given = slice(start, start + size), asked[start : start + size]
             later = int((self.curves.horizon[rows[group]] - cut[group]).max())
-            # Every curve is asked for as many epochs; beyond its horizon the last is asked for again.
+            # The same number of epochs is requested for every curve; beyond its horizon the last is repeated.
             epochs = np.minimum(cut[group, None] + np.arange(1, later + 1), self.curves.horizon[rows[group], None])
             observed = self.curves.values[rows[group][:, None], epochs - 1]
             observed[:, 1:][np.diff(epochs, axis=1) == 0] = np.nan
@@ -174,13 +174,13 @@ class CurveForecasting:
             yield in_metric(forecast, given), observed, time.perf_counter() - started
 
     def _figures(self, found: Judged, sound: NDArray[np.bool_], rows: Ints, spread: bool) -> dict[str, float]:
-        """Means over curves, and rank correlations over networks."""
+        """Compute means over curves, and rank correlations over networks."""
         mean = {"mse": found.squared}
         metrics = {"curves": float(sound.sum())}
         if spread:
             impossible = float(found.impossible[sound].sum())
             density = found.log_density[sound]
-            # A value that was held to be impossible has no finite mean beside it: the median says more there.
+            # With an observed value of density zero the mean is not finite: the median has more information.
             metrics |= {"log_density": float(density.mean()) if not impossible else np.nan, "impossible": impossible}
             metrics["median_log_density"] = float(np.median(density))
             mean |= {"crps": found.crps}
@@ -189,7 +189,7 @@ class CurveForecasting:
         return metrics | self._ranks(found.predicted[sound], found.true[sound], rows[sound])
 
     def _ranks(self, predicted: Floats, true: Floats, rows: Ints) -> dict[str, float]:
-        """Correlations of predicted and true ends of the networks of a task, averaged over tasks of three or more."""
+        """Correlate predicted and true ends of a task's networks; the mean over tasks of three or more networks."""
         network, task = self.curves.network[rows], self.curves.task[rows]
         every = []
         for number in np.unique(task):
@@ -212,7 +212,7 @@ def _file_digest(path: Path) -> str:
 
 
 def _joined(several: Sequence[Judged]) -> Judged:
-    """The figures of all curves."""
+    """Join the results of all curves."""
     plain = [field.name for field in fields(Judged) if field.name != "covered"]
     found = {name: np.concatenate([getattr(one, name) for one in several]) for name in plain}
     return Judged(

@@ -1,4 +1,4 @@
-"""Plans that list what they want: each item is there from the beginning, without its result."""
+"""Plans that list their items from the beginning, without results."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ L = TypeVar("L", Trial, SearchTrace, CurveTrial)
 
 
 class Listed(Plan[L]):
-    """A plan of items that are known but for their results: trials of predictors, traces of searches, forecasts.
+    """A plan of items that are known except for their results: trials of predictors, traces of searches, forecasts.
 
-    A subclass names the ``kind`` of its items and writes :meth:`stored` and :meth:`append`.
+    A subclass declares the ``kind`` of its items and implements :meth:`stored` and :meth:`append`.
 
     Args:
         benchmark: name of the benchmark.
-        work: what workers do; its results are named tuples with fields of the items.
+        work: the work of workers; its results are named tuples with fields of the items.
         wanted: items without results, by key and part of their tasks.
     """
 
@@ -44,35 +44,35 @@ class Listed(Plan[L]):
         return list(dict.fromkeys(key for key, _ in self._wanted))
 
     def only(self, keys: Iterable[str]) -> Self:
-        """The plan of some of the keys, which knows nothing yet."""
+        """Return the plan of some of the keys, without stored results."""
         found, kept = copy.copy(self), set(keys)
         found._want({name: item for name, item in self._wanted.items() if name[0] in kept})
         return found
 
     @property
     def done(self) -> dict[tuple[str, str], L]:
-        """Wanted items that are known, by key and part."""
+        """Known items, by key and part."""
         found = {name: self._known.get(item.key) for name, item in self._wanted.items()}
         return {name: item for name, item in found.items() if item is not None}
 
     def disagreeing(self, store: Store) -> Mapping[Any, Sequence[L]]:
-        """Keys of items that do not agree, and these."""
+        """Return the keys of items that disagree, and these items."""
         return store.disagreeing(self.benchmark, self.kind)
 
     def status(self, item: L) -> Status:
-        """What became of an item."""
+        """Return the status of an item."""
         return item.status
 
     def take(self, item: L) -> None:
-        """Note an item."""
+        """Add a known item."""
         self._known[item.key] = item
 
     def skip(self, key: Hashable) -> None:
-        """Note a key of which several items do not agree."""
+        """Mark a key whose items disagree."""
         self._known[key] = None
 
     def left(self) -> Left[L]:
-        """Tasks with the parts that nothing is known of, in the order in which they are wanted."""
+        """Return tasks with their missing parts, in the order of the plan."""
         by_key: dict[str, list[str]] = {}
         for (key, part), item in self._wanted.items():
             if item.key not in self._known:
@@ -80,11 +80,11 @@ class Listed(Plan[L]):
         return Left([(key, tuple(parts)) for key, parts in by_key.items()])
 
     def items(self, key: str, part: str, result: Any, environment: str) -> Iterator[L]:
-        """The wanted item with its result."""
+        """Yield the item with its result."""
         yield replace(self._wanted[key, part], **result._asdict(), environment=environment)
 
     def write(self, writer: Writer, item: L) -> None:
-        """Append an item, which is known then."""
+        """Append an item, which is then known."""
         self.append(writer, item)
         self.take(item)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from zcbench.datasets import Benchmark
 from zcbench.errors import InvalidArchitectureError, InvalidInputError, ZcbenchError, shortened
-from zcbench.spaces import FactorySpace
+from zcbench.spaces import FactorySpace, said_to_accept
 from zcbench.types import Architecture
 
 #: lines that an error or a note names
@@ -74,9 +74,10 @@ def read_manifest(path: str | os.PathLike[str], benchmark: Benchmark) -> Manifes
             twice.append((number, before))
     if bad:
         number, reason = bad[0]
+        text = dict(lines)[number]
         others = _listed([line for line, _ in bad[1:]])
         more = f" The same file has {len(bad) - 1:,} more such line{'s' * (len(bad) > 2)}: {others}." if others else ""
-        raise InvalidInputError(f"{path}, line {number}: {shortened(reason)}{more}")
+        raise InvalidInputError(f"{path}, line {number}: {shortened(reason)}{said_to_accept(text)}{more}")
     architectures = tuple(first)
     return Manifest(architectures, manifest_digest(architectures), tuple(_notes(path, benchmark, first, twice)))
 

@@ -1,4 +1,4 @@
-"""Tables of the user's own: how one is told from a name, and how it is read."""
+"""User-defined tables: which names mean one, and how it is read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TABLES = (".csv", ".tsv", ".txt", ".parquet")
 
 @dataclass(frozen=True, kw_only=True)
 class OwnTable:
-    """How a table of one's own is read, beside its path and its target.
+    """How a user-defined table is read, in addition to its path and its target.
 
     Attributes:
         arch: column that names the architectures; None for "arch", "model", ….

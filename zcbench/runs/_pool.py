@@ -1,4 +1,4 @@
-"""What predictors are fitted and tested on: one architecture of each equivalence class, and random splits of them."""
+"""The data of predictors: one architecture of each equivalence class, and random splits of these."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, repr=False)
 class Pool:
-    """Architectures that no equivalence joins, and what training gave. It travels to worker processes.
+    """Architectures of different equivalence classes, and their training results. It is sent to worker processes.
 
     Attributes:
         benchmark: name and version.
@@ -34,7 +34,7 @@ class Pool:
         classes: their equivalence classes.
         truth: ``(n,)``.
         facts, scores, curves, seconds, epoch_seconds, texts, requested: see :class:`zcbench.encodings.Feed`; seconds
-            are medians, as if each proxy were measured alone.
+            are medians for each proxy alone.
     """
 
     benchmark: str
@@ -61,12 +61,12 @@ class Pool:
 
     @cached_property
     def architectures(self) -> list[Architecture]:
-        """The architectures in order."""
+        """Return the architectures in order."""
         return [Architecture(self.space, key) for key in self.keys]
 
     @cached_property
     def feed(self) -> Feed:
-        """What encodings are fed from."""
+        """Return the input of table encodings."""
         return Feed(
             self.architectures,
             self.facts,
@@ -83,35 +83,35 @@ class Pool:
 
     @property
     def good(self) -> Floats:
-        """The truth, turned so that high is good."""
+        """The truth, signed so that high is good."""
         return self.truth if self.target.higher_is_better else -self.truth
 
     @cached_property
     def digest(self) -> str:
-        """Changes with the architectures and the truth."""
+        """Return a digest of the architectures and the truth."""
         content = hashlib.sha256(repr((self.space, self.keys, self.target.name)).encode())
         content.update(self.truth.tobytes())
         return content.hexdigest()[:12]
 
     def order(self, seed: int) -> NDArray[np.intp]:
-        """A random order: the first n are trained on, the others are the test. It depends on pool and seed alone."""
+        """Draw a random order, which depends only on pool and seed: the first n are the training set."""
         random = np.random.default_rng(stable_seed("split", self.benchmark, len(self), seed))
         return random.permutation(len(self))
 
 
 def equivalence(space: SearchSpace, architecture: Architecture) -> str:
-    """What twins share: the space's functional key, or the canonical string if it knows of no other."""
+    """Return the key of an equivalence class: the space's functional key, or the canonical string without one."""
     key = getattr(space, "functional_key", None)
     return str(key(architecture)) if key is not None else space.canonical(architecture).key
 
 
 def pool_of(benchmark: Benchmark, target: str | None = None, limit: int | None = None) -> Pool:
-    """The first row of each equivalence class that has a value of the target.
+    """Make a pool of the first row of each equivalence class that has a value of the target.
 
     Args:
         benchmark: a table.
-        target: column; default the benchmark's own choice.
-        limit: number of classes, drawn at random; None for all. A larger limit keeps what a smaller one had.
+        target: column; default the benchmark's default target.
+        limit: number of classes, drawn at random; None for all. A larger limit includes the draws of a smaller one.
 
     Raises:
         InvalidInputError: fewer than four classes are left.
@@ -143,22 +143,22 @@ def pool_of(benchmark: Benchmark, target: str | None = None, limit: int | None =
 
 
 def with_curves(pool: Pool, benchmark: Benchmark, metrics: Iterable[str]) -> Pool:
-    """The pool with learning curves of some metrics, and what their epochs cost.
+    """Return the pool with learning curves of some metrics, and the cost of their epochs.
 
     Raises:
         InvalidInputError: the benchmark has no learning curves.
-        UnknownNameError: it has none of that metric.
+        UnknownNameError: it has no curves of the metric.
     """
     rows, found, costs = benchmark.rows(pool.architectures), {}, {}
     for metric in metrics:
         found[metric] = mean_curves(benchmark, metric, rows)
-        _, trainings, epochs = benchmark.curves[metric].shape  # the curve is their mean: all are paid
+        _, trainings, epochs = benchmark.curves[metric].shape  # the curve is their mean, so all count
         costs[metric] = trainings * training_seconds(benchmark, pool.target.name) / epochs
     return replace(pool, curves={**pool.curves, **found}, epoch_seconds={**pool.epoch_seconds, **costs})
 
 
 def check_sizes(sizes: Sequence[int], available: int, what: str) -> None:
-    """InvalidInputError for a size that leaves fewer than two architectures to test on, or is no size."""
+    """Raise InvalidInputError for an invalid size, or a size that leaves fewer than two architectures for the test."""
     for size in sizes:
         if size < 1:
             raise InvalidInputError(f"a training set of {size} networks: choose at least 1.")

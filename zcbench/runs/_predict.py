@@ -110,7 +110,7 @@ def predict(
     if len(part) < LEAST:
         raise InvalidInputError(
             f"{table.source} has {many(len(part), 'trained network')} with a value of {table.default_target!r}: a "
-            f"predictor needs {LEAST} at least, and {TOLD} before anything is told about it."
+            f"predictor needs {LEAST} at least, and {TOLD} before its quality can be estimated."
         )
     notes = [] if isinstance(trained, Benchmark) else [note for note in table.notes if not note.startswith(_OBVIOUS)]
     rest = _untrained(_candidates(candidates, table, notes), part, notes)
@@ -189,7 +189,7 @@ def _candidates(
         return given
     if type(table.space) is TableSpace:
         raise InvalidInputError(
-            f"nothing but names is known of these candidates: give a table with the columns of {table.source}, or a "
+            f"only names are known of these candidates: give a table with the columns of {table.source}, or a "
             "search space."
         )
     architectures = list(dict.fromkeys(read_architectures(given, [table.space])))

@@ -1,4 +1,4 @@
-"""What a predictor can learn of trained networks that is known of candidates too."""
+"""The features that trained networks and candidates have in common."""
 
 from __future__ import annotations
 

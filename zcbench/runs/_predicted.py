@@ -13,6 +13,8 @@ from zcbench.metrics import Estimate
 from zcbench.runs._cross_validation import FOLDS, Choice
 from zcbench.runs._deviations import Deviations
 
+#: why the one with the largest tau was not chosen
+_KEPT = " The average is kept unless another is better by more than the standard error of their difference."
 _NONE = Estimate(math.nan, math.nan, math.nan, 0)
 
 
@@ -109,10 +111,10 @@ class Prediction(Board):
         tried = ", ".join(f"{label} {fixed(value)}" for label, value in self.choice.tried.items())
         if self.forced:
             others = {label: value for label, value in self.choice.tried.items() if label != self.predictor}
-            beside = "".join(f"; {label}: {fixed(value)}" for label, value in others.items())
+            further = "".join(f"; {label}: {fixed(value)}" for label, value in others.items())
             return [
                 f"{self.predictor} ranks held-out networks with {tau_said} (95 % interval over {tau.n} networks; {how}"
-                f"{beside})."
+                f"{further})."
             ]
         corrected = (
             f"corrected for the choice (before: {fixed(self.choice.uncorrected)})"
@@ -122,7 +124,8 @@ class Prediction(Board):
         found = [
             f"{self.predictor} was chosen by {how}. It ranks held-out networks with {tau_said} (95 % interval over "
             f"{tau.n} networks), {corrected}.",
-            f"Tried, with tau before the correction: {tried}.",
+            f"Tried, with tau before the correction: {tried}."
+            + (_KEPT if self.choice.tried[self.predictor] < max(self.choice.tried.values()) else ""),
         ]
         if math.isfinite(tau.low) and tau.low <= 0:
             found.append("The interval includes 0: the order may be no better than chance.")

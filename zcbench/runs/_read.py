@@ -304,5 +304,5 @@ def stored_benchmark(
     place = as_store(store)
     hint = ""
     if name in place.every_benchmark():
-        hint = f"{place.folder} has results of it: if a file of yours registers it, add  --import FILE.py"
+        hint = f"{place.folder} has results of it: if one of your files registers it, add  --import FILE.py"
     raise UnknownNameError(what, name, [*known, *(list_tracks() if "track" in what else ())], hint)

@@ -201,7 +201,7 @@ def remember(
 
 
 def _from(folder: Path, path: Path) -> str:
-    """The path of a table as a store notes it: relative where it lies beside or below the store."""
+    """The path of a table as a store notes it: relative where it is next to the store or below."""
     with suppress(ValueError, OSError):  # ValueError: it is elsewhere
         return os.path.join(os.pardir, path.resolve().relative_to(folder.resolve().parent))  # noqa: PTH118
     return str(path)

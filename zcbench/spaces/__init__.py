@@ -6,7 +6,15 @@ Each file without a leading underscore holds one family and registers its spaces
 from __future__ import annotations
 
 from zcbench.spaces._base import ChoiceSpace, Space
-from zcbench.spaces._register import SpaceInfo, accepting_spaces, get_space, list_spaces, register_space, space_info
+from zcbench.spaces._register import (
+    SpaceInfo,
+    accepting_spaces,
+    get_space,
+    list_spaces,
+    register_space,
+    said_to_accept,
+    space_info,
+)
 from zcbench.spaces.autoformer import AutoFormerSpace
 from zcbench.spaces.darts import DARTSSpace
 from zcbench.spaces.elastic_mobilenet import ElasticMobileNetSpace
@@ -46,5 +54,6 @@ __all__ = [
     "get_space",
     "list_spaces",
     "register_space",
+    "said_to_accept",
     "space_info",
 ]

@@ -137,6 +137,16 @@ def accepting_spaces(texts: Iterable[Any]) -> list[str]:
     return [name for name, _ in found]
 
 
+def said_to_accept(text: Any) -> str:
+    """Say in a sentence, with a space before it, which search spaces accept a text that another one refused.
+
+    Returns:
+        "" if none does.
+    """
+    some = accepting_spaces([text])
+    return f" {' and '.join(some[:3])} accept{'s' * (len(some) == 1)} it." if some else ""
+
+
 def _accepts(space: SearchSpace, text: Any) -> bool:
     try:
         space.parse(text)

@@ -238,7 +238,7 @@ class SubnetRanking(Board):
         for one in self.scorers:
             if not one.certain:
                 few = f"{one.statuses.get(str(Status.OK), 0):,} scores" if one.statuses.get(str(Status.OK), 0) else ""
-                why = " and ".join(sorted(one.failures)) + (f", {few} alone" if few and one.failures else "")
+                why = " and ".join(sorted(one.failures)) + (f", only {few}" if few and one.failures else "")
                 why = why or "the same score or the same result for all"
                 missing.setdefault(why, []).append(one.name)
         notes = [f"Not shown, {why}: {', '.join(names)}." for why, names in sorted(missing.items())]

@@ -28,7 +28,7 @@ def refuse_parts(prefix: str, larger: nn.Module, smaller: nn.Module) -> None:
 
     Args:
         prefix: name of the module, followed by a point.
-        larger: module of the supernet, which has no rule of its own, or that of a layer.
+        larger: module of the supernet, which has no rule itself, or that of a layer.
         smaller: module of the subnet.
 
     Raises:

@@ -28,7 +28,7 @@ class Progressive(TrainingRule):
 
     The space declares its dimensions (``dimensions``, such as kernel, depth, expansion, width), and restricts an
     architecture to the free ones (``restricted``). In each phase some subnets, drawn uniformly from those allowed,
-    learn from each batch, with equal parts of the targets and of the largest network at the end of its own training.
+    learn from each batch, with equal parts of the targets and of the largest network at the end of its training alone.
     Each phase has its own learning-rate schedule, a cosine.
 
     Args:
