@@ -98,7 +98,7 @@ def test_transfer(cli):
     assert "20 of digits-201 + 0" in result.out
     assert cli("efficiency", "--transfer").out == result.out
     assert "no trials of predictors" in cli("efficiency", "digits-201").sentence
-    assert "transfer_from names what is tested" in cli(*RUN, "--transfer-from", "digits-201/test_nll").sentence
+    assert "transfer_from names the tested column" in cli(*RUN, "--transfer-from", "digits-201/test_nll").sentence
 
 
 def test_a_track_of_predictors(cli, place):
@@ -155,8 +155,8 @@ def test_ones_own_table_of_a_space(cli, place):
         (("--predictors", "gp", "--train-sizes", "9999"), "has only"),
         (("--predictors", "gp", "--seeds", "0"), "choose at least 1"),
         (("--track", "all"), "unknown track"),
-        (("--train-sizes", "10"), "train_sizes goes with predictors."),
-        (("--tuned", "10"), "tuned goes with predictors."),
+        (("--train-sizes", "10"), "train_sizes applies to predictors."),
+        (("--tuned", "10"), "tuned applies to predictors."),
         (
             ("--predictors", "gp", "--tuned", "10"),
             "tuned [10] learns from another benchmark first: say which, --transfer-from nasbench101",

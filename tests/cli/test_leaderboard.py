@@ -270,7 +270,7 @@ def test_a_track_of_several_benchmarks_is_one_table(cli, runs, place):
     rows = result.out[result.out.index("\nbenchmark ") + 1 :].splitlines()
     assert [line.split()[0] for line in rows[:3]] == ["benchmark", "digits-201", "chars-rnn"]
     assert rows[0].split()[-2:] == ["num_layers", "params"]
-    asked = "chars-rnn: The track two asks for 4 architectures, of which 3 have been run."
+    asked = "chars-rnn: The track two requests 4 architectures, of which 3 have been run."
     assert asked in result.out
     page = place.joinpath("board/two.html").read_text()
     HTMLParser().feed(page)

@@ -51,7 +51,7 @@ MISTAKES = [
     ("run digits-201 --predictors gp --train-sizes ten", 2, "write whole numbers separated by commas, 10,50,200"),
     ("run digits-201 --predictors gp --train-sizes 100000", 2, "digits-201 has only 4928 to spare"),
     ("run digits-201 --predictors gp --searchers random", 2, "two kinds of work: choose one"),
-    ("run digits-201 --limit 10 --sample-manifest notes.txt", 2, "a limit both say what is scored: choose one"),
+    ("run digits-201 --limit 10 --sample-manifest notes.txt", 2, "a limit both select what is scored: choose one"),
     # -- names
     ("run digits201", 2, "did you mean 'digits-201'"),
     ("run cifar10", 2, "it is a batch: zcbench run TABLE.csv"),

@@ -69,7 +69,7 @@ def test_predictors_a_transfer_and_what_failed():
     }  # fmt: skip
     with pytest.raises(InvalidInputError, match="the track transfer learns from another benchmark first: say which"):
         run("digits-201", track="transfer", limit=40)
-    with pytest.raises(InvalidInputError, match="transfer_from names what is tested, digits-201/test_nll"):
+    with pytest.raises(InvalidInputError, match="transfer_from names the tested column, digits-201/test_nll"):
         run("digits-201", **fields, transfer_from="digits-201/test_nll")
     (outcome,) = make_run("digits-201", predictors="gp:kernel=cubic", train_sizes=10, seeds=1, limit=40).each()
     assert outcome.failed
@@ -114,11 +114,11 @@ def test_paths_may_be_paths(place):
             "digits-201",
             {"data": "noise"},
             InvalidInputError,
-            "data: these go with a table of your own, and digits-201 is",
+            "data: these options apply to your own tables, and digits-201 is",
         ),
         ("digits-201", {"imports": "absent.py"}, InvalidInputError, "absent.py is not a file"),
         ("digits-201", {"space": "x", "factory": "y.py:f"}, InvalidInputError, "choose one"),
-        ("everywhere", {"source": "x"}, InvalidInputError, "a source is the table of one benchmark, and not of 16"),
+        ("everywhere", {"source": "x"}, InvalidInputError, "a source is the table of one benchmark, but the run has 16"),
         (5, {}, InvalidInputError, "the name of a track or benchmark must be text, not 5"),
         ("absent.toml", {}, InvalidInputError, "absent.toml cannot be read"),
         ("my.csv", {}, InvalidInputError, "say which column of my.csv to rank against: --target COLUMN"),

@@ -338,7 +338,7 @@ def test_fit_on_one_target_test_on_another(tmp_path):
     copy = dataclasses.replace(benchmark, name="copy")
     same = sweep(Store(tmp_path), benchmark, ["gp"], train_sizes=(20,), transfer_from=(copy, "quality"), seeds=2)
     assert min(x.metrics["tau"] for x in same) > 0.5
-    with pytest.raises(InvalidInputError, match="transfer_from names what is tested, toy/quality"):
+    with pytest.raises(InvalidInputError, match="transfer_from names the tested column, toy/quality"):
         sweep(Store(tmp_path), benchmark, ["gp"], train_sizes=(20,), transfer_from=(benchmark, "quality"))
     with pytest.raises(InvalidInputError, match="61 networks: toy has only 60"):
         sweep(Store(tmp_path), benchmark, ["gp"], train_sizes=(61,), transfer_from=(benchmark, "other"))

@@ -130,5 +130,5 @@ def test_another_writing_of_a_row_is_the_row(written):
 
 @pytest.mark.parametrize("name", ["#a", " a", "a\nb", ""])
 def test_a_name_that_no_line_can_hold(name):
-    with pytest.raises(InvalidInputError, match="cannot stand in a list"):
+    with pytest.raises(InvalidInputError, match="has a line break"):
         manifest_text(toy(), [Architecture("table", name)])

@@ -76,11 +76,11 @@ def test_a_benchmark(store):
 def test_a_track_asks_for_exactly_what_it_says(store, tmp_path):
     (found,) = leaderboard("standard", store)
     assert {e.proxy for e in found.entries} == {"params", "gradsign"}
-    assert found.notes[-1] == "The track standard asks for 1,000 architectures, of which 40 have been run."
+    assert found.notes[-1] == "The track standard requests 1,000 architectures, of which 40 have been run."
     track = Track(name="mine", benchmarks=("digits-201",), limit=10, batch_size=8, proxies=("par*",))
     (found,) = leaderboard(track, store)
     assert [(e.proxy, e.total) for e in found.entries] == [("params", 10)]
-    assert "asks for" not in "".join(found.notes)
+    assert "requests" not in "".join(found.notes)
     path = tmp_path / "small.toml"
     path.write_text(
         'benchmark = "digits-201"\nlimit = 5\nproxies = ["mine", "params"]\nensembles = ["vote(mine+params)"]\n'
@@ -144,7 +144,7 @@ def test_advice_names_the_file_of_a_track(store, tmp_path):
     with pytest.raises(InvalidInputError, match=f"see  zcbench leaderboard {scores}"):
         efficiency("digits-201", store, tracks=scores)
     with pytest.raises(
-        InvalidInputError, match=f"is a track, and no benchmark: zcbench efficiency BENCHMARK --track {fits}"
+        InvalidInputError, match=f"is a track, not a benchmark: zcbench efficiency BENCHMARK --track {fits}"
     ):
         efficiency(fits, store)
 

@@ -79,7 +79,7 @@ def test_one_s_own(tmp_path):
     [
         (Track(limit=5), "'' cannot name a track"),
         (Track(name="My Track"), "'My Track' cannot name a track: use lower-case letters"),
-        (5, "5 is no Track: give a zcbench.runs.Track or a TOML file."),
+        (5, "5 is not a Track: give a zcbench.runs.Track or a TOML file."),
         ("absent.toml", "absent.toml cannot be read"),
     ],
 )

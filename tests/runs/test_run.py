@@ -27,7 +27,7 @@ def test_a_run_is_data(place, plugin):
     assert there == made == pickle.loads(pickle.dumps(made))
     assert "\n" not in made.to_json()
     for text in ("", "[]", "{}", json.dumps(json.loads(made.to_json()) | {"more": 1})):
-        with pytest.raises(InvalidInputError, match="this is no run as JSON"):
+        with pytest.raises(InvalidInputError, match="this is not a run as JSON"):
             Run.from_json(text)
 
 

@@ -230,7 +230,7 @@ def test_an_edited_formula_is_not_mixed_with_its_old_scores(store, tmp_path):
             assert len(store.records("toy")) == expected
             evaluation = collect(track(["t-edited"]), toy(), store)
             assert evaluation["t-edited"].scores.tolist() == [value] * 4
-    assert "4 scores by other code of these proxies or networks were left out." in evaluation.notes
+    assert "4 scores by other code of these proxies or networks were excluded." in evaluation.notes
 
 
 def test_workers_do_not_run_what_was_edited_meanwhile(store, tmp_path):

@@ -1,4 +1,4 @@
-"""Tables of numbers: their columns take the place of proxies, and what predictors see; no network is built."""
+"""Tables of numbers, whose columns replace proxies and are the features of predictors; no network is built."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from zcbench.predictors import member_labels, predictor_info
 from zcbench.proxies import get_proxy, list_proxies
 from zcbench.spaces import TableSpace
 
-#: where names of proxies are given for a table of numbers
+#: hint for names of proxies that were given for a table of numbers
 _NETWORKS = "Proxies measure networks: --space or --factory says how they are built."
 
 
@@ -47,7 +47,7 @@ def correlate_columns(
 
 
 def matching_columns(benchmark: Benchmark, patterns: Iterable[str] | None) -> list[str]:
-    """Columns of a table that match any of the shell patterns; all for None.
+    """Return the columns of a table that match any of the shell patterns; all for None.
 
     Raises:
         InvalidInputError: there are none; the message says which were excluded, and why.
@@ -72,9 +72,9 @@ def matching_columns(benchmark: Benchmark, patterns: Iterable[str] | None) -> li
 def fitted_to(label: str, benchmark: Benchmark) -> str:
     """Return the predictor as it fits a user-defined table, unless its label names an encoding.
 
-    A table without a search space shows its columns, or its first curve where it has no others. If a search space lacks
-    what a part of the usual encoding needs, the other parts are used, or the columns where there are none. A curve that
-    the table does not have becomes its first one.
+    A table without a search space provides its columns, or its first curve if it has no other columns. If a search
+    space lacks what a part of the default encoding needs, the other parts are used, or the columns if there are none.
+    A curve that is not in the table is replaced by its first curve.
     """
     term = parse_term(label)
     info = predictor_info(term.name)
@@ -92,7 +92,7 @@ def fitted_to(label: str, benchmark: Benchmark) -> str:
 
 
 def _shown(encoding: str, benchmark: Benchmark) -> str:
-    """What takes the place of an encoding."""
+    """Return the encoding that replaces another one."""
     parts = get_encoding(encoding, benchmark.space).parts
     only_names = type(benchmark.space) is TableSpace
     spoken = [part for part in parts if not (only_names or part.from_table) and _applies(part, benchmark)]
@@ -104,7 +104,7 @@ def _shown(encoding: str, benchmark: Benchmark) -> str:
         elif part in spoken or metrics or (part.from_table and not (only_names and part.needs.proxies)):
             found.append(part.name)
         elif spoken or not (benchmark.facts or benchmark.texts or benchmark.curves or only_names):
-            found += [] if spoken else [part.name]  # whoever fits it says what is missing
+            found += [] if spoken else [part.name]  # the fit names what is missing
         elif benchmark.facts or benchmark.texts or not benchmark.curves:
             found.append("columns")
         else:
@@ -113,7 +113,7 @@ def _shown(encoding: str, benchmark: Benchmark) -> str:
 
 
 def _applies(part: Encoding, benchmark: Benchmark) -> bool:
-    """Whether the search space of a table has what an encoding needs; it is tried on one architecture."""
+    """Return whether an encoding works for the search space of a table, by a trial on one architecture."""
     with Foreign() as call:
         part.rows(benchmark.architectures[:1])
     return call.kind is None

@@ -143,7 +143,7 @@ class Pairs:
 
 
 def _error(without: Floats) -> float:
-    """Standard error of a statistic, from its values without each of the rows."""
+    """Return the standard error of a statistic, from its values without each of the rows."""
     n = len(without)
     spread = float(((without - without.mean()) ** 2).sum())
     return math.sqrt((n - 1) / n * spread) if math.isfinite(spread) else 0.0
@@ -224,7 +224,7 @@ def _optimism(pairs: Sequence[Pairs], margins: Floats, number: int, rows: int, s
 
 
 def _shifted(estimate: Estimate, value: float) -> Estimate:
-    """The estimate moved to another value on Fisher's scale."""
+    """Move the estimate to another value on Fisher's scale."""
     if value == estimate.value or not math.isfinite(estimate.low):
         return Estimate(value, estimate.low, estimate.high, estimate.n)
     edge = 1 - 1e-9

@@ -85,7 +85,7 @@ def deviations(dealt: Ints, held_out: HeldOut, truth: Floats, *, calibrated: boo
 
 
 def _scale(errors: Floats, sigma: Floats, learned: NDArray[np.bool_], *, own: bool) -> Floats:
-    """Standard deviations ``(n,)`` that some of the rows decide."""
+    """Return standard deviations ``(n,)`` that are determined by some of the rows."""
     if own:
         scaled: Floats = sigma * _root(errors[learned] / sigma[learned])
         return scaled

@@ -1,8 +1,8 @@
-"""Manifests: a run's architectures as a list in a text file, one a line, for others to score exactly the same.
+"""Manifests: text files with the architectures of a run, one per line, so that others can score exactly the same.
 
-Empty lines and lines that begin with ``#`` do not count. An architecture may be written in any form that the space
-reads. The digest of a manifest is the SHA-256 of the architectures' own strings in order, each ended by a line feed,
-UTF-8: what ``sha256sum`` says of a file that holds these strings and no comments.
+Empty lines and lines that begin with ``#`` are ignored. An architecture may be written in any form that the space
+reads. The digest of a manifest is the SHA-256 of the strings of the architectures in order, UTF-8, with a line feed
+after each. ``sha256sum`` gives the same for a file with these strings and no comments.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from zcbench.errors import InvalidArchitectureError, InvalidInputError, ZcbenchE
 from zcbench.spaces import FactorySpace, said_to_accept
 from zcbench.types import Architecture
 
-#: lines that an error or a note names
+#: number of lines that an error or a note names
 _SHOWN = 5
-#: bytes of the largest file that is read: ten times NAS-Bench-101 as a list
+#: largest file that is read, in bytes: ten times NAS-Bench-101 as a list
 _LARGEST = 1 << 30
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """Architectures that somebody has listed.
+    """A list of architectures from a file.
 
     Attributes:
         architectures: each once, in the order of the list.
@@ -40,7 +40,7 @@ class Manifest:
 
 
 def manifest_digest(architectures: Iterable[Architecture]) -> str:
-    """The SHA-256 of the strings of architectures, each ended by a line feed."""
+    """Return the SHA-256 of the strings of architectures, each followed by a line feed."""
     content = hashlib.sha256()
     for architecture in architectures:
         content.update(f"{architecture.key}\n".encode())
@@ -83,20 +83,20 @@ def read_manifest(path: str | os.PathLike[str], benchmark: Benchmark) -> Manifes
 
 
 def manifest_text(benchmark: Benchmark, architectures: Sequence[Architecture], comment: str = "") -> str:
-    """A list of architectures as :func:`read_manifest` reads it, with its digest.
+    """Return the text of a manifest that :func:`read_manifest` reads, with its digest.
 
     Args:
-        benchmark: where they are from.
-        architectures: what is listed.
+        benchmark: the benchmark of the architectures.
+        architectures: the architectures.
         comment: how they were chosen, one line.
 
     Raises:
-        InvalidInputError: an architecture's string cannot stand in a line.
+        InvalidInputError: the string of an architecture has line breaks.
     """
     for architecture in architectures:
         key = architecture.key
         if key != key.strip() or key.startswith("#") or len(key.splitlines()) != 1:
-            raise InvalidInputError(f"the architecture {key!r} cannot stand in a list with one architecture a line.")
+            raise InvalidInputError(f"the architecture {key!r} has a line break: a list has one architecture per line.")
     head = [f"# {len(architectures):,} architectures of {benchmark.identifier}"]
     head += [f"# {' '.join(comment.split())}"] if comment else []
     head += [f"# SHA-256 of the lines below: {manifest_digest(architectures)}"]
@@ -104,7 +104,7 @@ def manifest_text(benchmark: Benchmark, architectures: Sequence[Architecture], c
 
 
 def _lines(path: str | os.PathLike[str]) -> list[tuple[int, str]]:
-    """Numbers from 1 and stripped text of all lines."""
+    """Return the number, from 1, and the stripped text of each line."""
     file = Path(path)
     try:
         if file.stat().st_size > _LARGEST:
@@ -124,10 +124,10 @@ def _lines(path: str | os.PathLike[str]) -> list[tuple[int, str]]:
 
 
 def _of_table(text: str, benchmark: Benchmark) -> Architecture:
-    """The architecture as the table writes it, if it is there; else as the space does.
+    """Return the architecture as the table has it, or else as the space reads it.
 
     Raises:
-        ZcbenchError: it is no architecture of the space, or neither in the table nor one with a network.
+        ZcbenchError: it is no architecture of the space, or it is not in the table and has no network.
     """
     space = benchmark.space
     architecture = space.parse(text)

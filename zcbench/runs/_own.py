@@ -1,4 +1,4 @@
-"""User-defined tables: which names mean one, and how it is read."""
+"""User-defined tables: which names denote one, and how it is read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from zcbench.runs._register import list_tracks
 from zcbench.runs._track import Track
 from zcbench.spaces import ChoiceSpace, TableSpace
 
-#: endings of files that hold tables
+#: suffixes of files with tables
 _TABLES = (".csv", ".tsv", ".txt", ".parquet")
 
 
@@ -29,7 +29,7 @@ class OwnTable:
         curves: patterns of columns that are the epochs of learning curves, "valid_loss_*".
         space: search space whose strings the names are; its networks are built.
         factory: "FILE.py:FUNCTION" that builds the network of a name.
-        data: what the networks see.
+        data: batch that the networks receive.
         classes: outputs of the networks.
         seed_column: column that distinguishes repeated trainings of an architecture.
         features: names or patterns of the columns that are correlated and that predictors use; all if empty.
@@ -60,11 +60,11 @@ class OwnTable:
             raise InvalidInputError(f"--factory takes FILE.py:FUNCTION, not {self.factory!r}.")
 
     def given(self) -> list[str]:
-        """Names of the fields that are not the default."""
+        """Return the names of the fields that differ from the default."""
         return [field.name for field in fields(self) if getattr(self, field.name) != field.default]
 
     def read(self, path: str, track: Track) -> Benchmark:
-        """The table as a benchmark."""
+        """Read the table as a benchmark."""
         settings = track.settings(path)
         # Curve predictors are judged by the curves themselves.
         target = settings.target or (self.curves[0] if self.curves and track.curve_predictors else None)
@@ -89,7 +89,7 @@ class OwnTable:
 
 
 def is_own_table(name: str) -> bool:
-    """Whether a name is that of a user-defined table: a path, or the name under which it was run ("own-my")."""
+    """Return whether a name denotes a user-defined table: a path, or the name of an earlier run ("own-my")."""
     if Path(name).suffix.lower() in _TABLES or os.sep in name:
         return True
     if name.startswith(OWN):
@@ -98,6 +98,6 @@ def is_own_table(name: str) -> bool:
 
 
 def is_numbers(table: Benchmark) -> bool:
-    """Whether a user-defined table has no networks, so that its columns take the place of proxies."""
+    """Return whether a user-defined table has no networks, so that its columns replace proxies."""
     build = getattr(type(table.space), "build", None)
     return table.name.startswith(OWN) and build in (None, ChoiceSpace.build, TableSpace.build)

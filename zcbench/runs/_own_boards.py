@@ -1,4 +1,4 @@
-"""What was run on user-defined tables, as evaluations. Loads no torch."""
+"""Evaluations of runs on user-defined tables. Loads no torch."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def own_table(name: str | os.PathLike[str] | Benchmark) -> str | None:
 
 
 def as_store(store: str | os.PathLike[str] | Store) -> Store:
-    """The store in that folder.
+    """Open the store in a folder.
 
     Raises:
-        InvalidInputError: it is no path.
+        InvalidInputError: it is not a path.
     """
     if isinstance(store, Store):
         return store
@@ -46,20 +46,20 @@ def boards_of_table(
     common: bool,
     ensembles: Sequence[str],
 ) -> list[Evaluation]:
-    """Evaluate what was run on a user-defined table: its columns, and proxies on its networks.
+    """Evaluate the runs on a user-defined table: its columns, and proxies on its networks.
 
     Args:
         store: of the runs.
         name: the table's name, its path, or the table.
-        source: where it is now; default where it was.
+        source: its current path; default the path of the run.
         target: column to rank against; default that of the latest run.
-        wanted: which records.
+        wanted: the requested records.
         common: use only architectures for which every proxy or column has a value.
         ensembles: combinations of the proxies.
 
     Raises:
-        InvalidInputError: nothing of that has been run.
-        DataMissingError, DataCorruptError: the table is not where it was, or has changed.
+        InvalidInputError: no such run is stored.
+        DataMissingError, DataCorruptError: the table has moved or changed.
     """
     called, given = own_table(name), name if isinstance(name, Benchmark) else None
     assert called is not None
@@ -88,7 +88,7 @@ def boards_of_table(
 
 
 def _of_columns(one: Remembered, table: Benchmark, target: str | None, common: bool) -> Evaluation:
-    """Correlate the columns that a run correlated, with the same directions."""
+    """Correlate the same columns as a run, with the same directions."""
     column = table.target(target).name
     known = {one.target: one.target not in one.settings.get("lower", ()), **one.higher_is_better}
     ups = {name: up for name, up in known.items() if name in table.facts and name != column}
@@ -98,9 +98,9 @@ def _of_columns(one: Remembered, table: Benchmark, target: str | None, common: b
 
 
 def _nothing_ranked(store: Store, called: str) -> InvalidInputError:
-    """The error for a table on which neither columns nor proxies were run."""
+    """Return the error for a table on which neither columns nor proxies were run."""
     name, items = name_of(called), {PREDICTORS: Trial, SEARCHES: SearchTrace, CURVES: CurveTrial}
-    # A run is noted before its work, which may have failed.
+    # A run is noted before its work, and the work may have failed.
     known = [kind for kind, of in items.items() if name in store.benchmarks(of)]
     kinds = {one.kind: one for one in ways(store, called, known)}
     if PREDICTORS in kinds:
@@ -112,7 +112,7 @@ def _nothing_ranked(store: Store, called: str) -> InvalidInputError:
 
 
 def ranked(store: str | os.PathLike[str] | Store = "runs") -> list[str]:
-    """Return the benchmarks of a store of which :func:`zcbench.leaderboard` shows something, sorted.
+    """Return the benchmarks of a store that :func:`zcbench.leaderboard` can show, sorted.
 
     Raises:
         StoreError: the store cannot be read.
@@ -131,4 +131,4 @@ def _has_columns(store: Store, name: str) -> bool:
     try:
         return bool(remembered(store, name, (COLUMNS,)))
     except ZcbenchError:
-        return True  # the board of this table says what is wrong
+        return True  # the board of this table reports the error

@@ -166,7 +166,7 @@ def _candidates(
     table: Benchmark,
     notes: list[str],
 ) -> Benchmark:
-    """The candidates as rows of a table."""
+    """Return the candidates as rows of a table."""
     if given is None:
         rest = rows_of(table, np.flatnonzero(~np.isfinite(table.truth())))
         if not len(rest):
@@ -208,7 +208,7 @@ def _candidates(
 
 
 def _untrained(rest: Benchmark, part: Benchmark, notes: list[str]) -> Benchmark:
-    """The candidates without networks that are trained.
+    """Return the candidates without trained networks.
 
     Raises:
         InvalidInputError: nothing is left.
@@ -233,7 +233,7 @@ def _untrained(rest: Benchmark, part: Benchmark, notes: list[str]) -> Benchmark:
 
 
 def _perhaps_swapped(error: ZcbenchError, path: str, candidates: object, target: str) -> ZcbenchError:
-    """The error, with a question where the candidates' file has the target that the other one lacks."""
+    """Return the error, with a question if only the file of candidates has the target."""
     lacks = isinstance(error, UnknownNameError) and error.name == target
     empty = isinstance(error, DataCorruptError) and "has no values" in str(error)
     if not (lacks or empty) or not isinstance(candidates, str | os.PathLike):

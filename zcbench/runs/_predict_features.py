@@ -39,7 +39,7 @@ class Usable:
     nothing: NDArray[np.bool_]
 
     def shared(self, architectures: list[Architecture]) -> list[object]:
-        """What networks that are equal to a predictor of columns alone share: their row."""
+        """Return the row of features, which networks that are equal for a predictor share."""
         if self.columns is None or self.by_space:
             return list(architectures)
         return [repr(row if isinstance(row, dict) else row.tolist()) for row in self.columns.rows(architectures)]
@@ -102,7 +102,7 @@ def _spread(trained: Benchmark, candidates: Benchmark) -> set[str]:
 
 
 def _logarithms(table: Benchmark, names: set[str]) -> Benchmark:
-    """The table with some columns as logarithms."""
+    """Return the table with some columns as logarithms."""
     with np.errstate(invalid="ignore"):
         return replace(table, facts={n: np.log(v) if n in names else v for n, v in table.facts.items()})
 
@@ -162,7 +162,7 @@ def _has_cells(table: Benchmark, name: str) -> bool:
 
 
 def _otherwise(table: Benchmark, name: str, kind: str) -> str:
-    """What a column has in the table of candidates."""
+    """Return the values of a column in the table of candidates."""
     if name in table.facts or name in table.texts:
         return kind
     note = next(note for note in table.notes if f"column {abridged(name, 60)!r}" in note)
@@ -232,7 +232,7 @@ def _unseen(trained: Benchmark, candidates: Benchmark, names: tuple[str, ...]) -
 
 
 def _outside(trained: Benchmark, candidates: Benchmark, names: tuple[str, ...]) -> list[str]:
-    """A sentence about candidates outside of the range of trained networks."""
+    """Return a sentence about candidates outside of the range of trained networks."""
     counts = {}
     anywhere = np.zeros(len(candidates), np.bool_)
     for name in names:

@@ -86,7 +86,7 @@ class Prediction(Board):
         return [("rank", True), (plain(self.column, 60), False), (plain(self.target, 30), True), ("std", True)]
 
     def cells(self) -> list[list[str]]:
-        """The best candidates."""
+        """Return the best candidates."""
         shown = self.candidates[: self.top]
         digits = _decimals([one.std for one in shown], [one.predicted for one in shown])
         return [

@@ -108,7 +108,7 @@ class Ranking:
         )
 
     def _choose(self) -> tuple[Choice, Deviations, int]:
-        """The predictor that ranks held-out rows best, and the standard deviations of its predictions."""
+        """Return the predictor that ranks held-out rows best, and the standard deviations of its predictions."""
         rows = len(self.known)
         groups = [
             equivalence(self.trained.space, one) if self.usable.by_space else shared
@@ -175,7 +175,7 @@ class Ranking:
         return both.predicted, both.deviation
 
     def _fitted(self, label: str, rows: Sequence[int]) -> Predictor:
-        """A predictor that has learned from some of the trained networks."""
+        """Return a predictor that was fitted to some of the trained networks."""
         info = predictor_info(label.partition(":")[0])
         seeded = "seed" in info.parameters and ":seed=" not in label
         made = get_predictor(label, seed=self.seed) if seeded else get_predictor(label)
@@ -203,7 +203,7 @@ class Ranking:
         return predicted, deviation
 
     def _encoding(self, label: str, given: Encoding) -> Encoding:
-        """What a predictor uses instead of the encoding that it names, or has by default."""
+        """Return the encoding that replaces the named or default encoding of a predictor."""
         usable, feeds = self.usable, list(self.usable.feeds)
         if usable.columns is not None and not usable.by_space:
             if given.kind != "vector":
@@ -230,7 +230,7 @@ class Ranking:
 
 
 def _averaged(parts: Sequence[HeldOut]) -> HeldOut:
-    """The mean of several predictions, and the root mean square of their standard deviations."""
+    """Return the mean of several predictions, and the root mean square of their standard deviations."""
     predicted = np.mean([one.predicted for one in parts], axis=0)
     return HeldOut(predicted, np.sqrt(np.mean([one.deviation**2 for one in parts], axis=0)))
 

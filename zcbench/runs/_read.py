@@ -1,4 +1,4 @@
-"""What has been run, by the names of benchmarks and tracks. Loads no torch."""
+"""Stored results, by the names of benchmarks and tracks. Loads no torch."""
 
 from __future__ import annotations
 
@@ -38,25 +38,25 @@ def leaderboard(
     ensembles: Iterable[str] = (),
     source: str | os.PathLike[str] | None = None,
 ) -> list[Evaluation]:
-    """Evaluate what has been run; nothing is scored.
+    """Evaluate the stored scores; nothing is scored.
 
     Args:
         name: a benchmark, or a track (its name, or the path of its TOML file).
         store: where the records are.
-        benchmarks: of a track, these instead of its own, as ``run`` takes them.
-        target: column to rank against; default the track's, or the benchmark's own choice.
+        benchmarks: for a track, these benchmarks instead of its benchmarks, as in ``run``.
+        target: column to rank against; default the target of the track, or the default target of the benchmark.
         seed: only runs with this seed; a track has one.
         common: use only architectures for which every proxy has a value.
-        ensembles: combinations of the proxies to rank as well; a track has its own besides.
-        source: the benchmark's table, if it is not where it usually is.
+        ensembles: combinations of the proxies to rank as well, in addition to those of a track.
+        source: the table of the benchmark, if it is not in the usual place.
 
     Returns:
-        Of a benchmark an evaluation per seed and batch, that of most records first; of a track an evaluation per
-        benchmark, of exactly what the track asks for.
+        For a benchmark, an evaluation per seed and batch, the one with most records first. For a track, an evaluation
+        per benchmark, of exactly the results that the track requests.
 
     Raises:
         UnknownNameError: there is no such benchmark, track, target or ensemble.
-        InvalidInputError: nothing that is asked for has been run.
+        InvalidInputError: none of the requested results is stored.
         DataMissingError: the table of a benchmark is not on this machine.
         StoreError: the store cannot be read.
 
@@ -74,7 +74,7 @@ def leaderboard(
     if track is None:
         assert not isinstance(name, Track)
         if benchmarks is not None:
-            raise InvalidInputError("benchmarks goes with a track, and not with a benchmark.")
+            raise InvalidInputError("the argument benchmarks applies to a track, and not to a benchmark.")
         options: dict[str, Any] = {"wanted": Wanted(seed=seed), "common": common, "ensembles": combined}
         if own_table(name) is not None:
             return boards_of_table(place, name, source, target, **options)
@@ -83,7 +83,7 @@ def leaderboard(
     called = track.name if isinstance(name, Track | Benchmark) else os.fspath(name)
     check_scores(track, called)
     if seed is not None:
-        raise InvalidInputError("a track has a seed of its own: leave seed out.")
+        raise InvalidInputError("a track has a seed: omit the argument seed.")
     chosen = rules.all_text("benchmarks", benchmarks or track.benchmarks)
     if not chosen:
         raise InvalidInputError(f"the track {called or 'without a name'} names no benchmark: say which.")
@@ -103,7 +103,7 @@ def leaderboard(
         )
         drawn = len(wanted.architectures or ())
         if first.total < drawn and not common:
-            said = f"The track {track.name} asks for {drawn:,} architectures, of which {first.total:,} have been run."
+            said = f"The track {track.name} requests {drawn:,} architectures, of which {first.total:,} have been run."
             first = replace(first, notes=(*first.notes, said))
         found.append(first)
     return found
@@ -117,29 +117,29 @@ def forecasts(
     curve: str | None = None,
     source: str | os.PathLike[str] | None = None,
 ) -> list[ForecastComparison]:
-    """Compare what is stored of forecasts of learning curves; nothing is forecast.
+    """Compare the stored forecasts of learning curves; nothing is forecast.
 
     Args:
         name: a benchmark, or a track of curve predictors (its name, or the path of its TOML file).
         store: where the forecasts are.
-        benchmarks: of a track, these instead of its own, as ``run`` takes them.
-        curve: the metric; default the track's, or all that were forecast.
-        source: the benchmark's table, if it is not where it usually is.
+        benchmarks: for a track, these benchmarks instead of its benchmarks, as in ``run``.
+        curve: the metric; default the metric of the track, or all forecast metrics.
+        source: the table of the benchmark, if it is not in the usual place.
 
     Returns:
-        A comparison for each set of curves, that of most forecasts first; of a track one for each benchmark, of exactly
-        what the track asks for.
+        For a benchmark, a comparison per set of curves, the one with most forecasts first. For a track, a comparison
+        per benchmark, of exactly the results that the track requests.
 
     Raises:
         UnknownNameError: there is no such benchmark or track.
-        InvalidInputError: nothing that is asked for has been forecast.
+        InvalidInputError: none of the requested forecasts is stored.
         StoreError: the store cannot be read.
     """
     place, track = as_store(store), named_track(name)
     if track is None:
         assert not isinstance(name, Track)
         if benchmarks is not None:
-            raise InvalidInputError("benchmarks goes with a track, and not with a benchmark.")
+            raise InvalidInputError("the argument benchmarks applies to a track, and not to a benchmark.")
         table = stored_benchmark(name, source, "benchmark or track", store=place, kinds=(CURVES,))
         if found := forecasts_of(place, table, curve=curve):
             return found
@@ -183,21 +183,21 @@ def efficiency(
     transfer: bool = False,
     source: str | os.PathLike[str] | None = None,
 ) -> SampleEfficiency:
-    """Summarise what predictors reached with how many trained networks, from what has been run; nothing is fitted.
+    """Summarise the stored results of predictors by the number of trained networks; nothing is fitted.
 
     Args:
         benchmark: its name, or a loaded one.
         store: where trials and records are.
         tracks: only predictors and sizes of these tracks.
-        target: column that was predicted; default the benchmark's own choice.
+        target: column that was predicted; default the default target of the benchmark.
         predictors: labels or shell patterns of labels; default all.
         pool: number of architectures that were split; default the largest.
-        transfer: only trials that learned from another benchmark first; otherwise only those that did not.
-        source: the benchmark's table, if it is not where it usually is.
+        transfer: True for trials that learned from another benchmark first, False for the other trials.
+        source: the table of the benchmark, if it is not in the usual place.
 
     Raises:
         UnknownNameError: there is no such benchmark, track or target.
-        InvalidInputError: nothing that is asked for has been run.
+        InvalidInputError: none of the requested results is stored.
         DataMissingError: the table of the benchmark is not on this machine.
         StoreError: the store cannot be read.
     """
@@ -228,7 +228,7 @@ def _plan(track: Track, called: str) -> tuple[tuple[str, ...], tuple[int, ...]]:
 
 
 def check_scores(track: Track, called: str) -> None:
-    """InvalidInputError for a track of another kind, with the name or path that it was called by."""
+    """Raise InvalidInputError for a track of another kind, with the name or path from the caller."""
     if track.kind == PREDICTORS:
         raise InvalidInputError(f"the track {called} ranks predictors: see  zcbench efficiency --track {called}")
     if track.kind != SCORES:
@@ -236,10 +236,10 @@ def check_scores(track: Track, called: str) -> None:
 
 
 def wanted_by(track: Track, benchmark: Benchmark, column: str) -> Wanted:
-    """The records that a track of scores asks for on one benchmark.
+    """Return the records that a track of scores requests on one benchmark.
 
     Args:
-        track: what is asked for.
+        track: the requested scores.
         benchmark: its table.
         column: the target.
     """
@@ -249,13 +249,13 @@ def wanted_by(track: Track, benchmark: Benchmark, column: str) -> Wanted:
 
 
 def proxies_of(track: Track) -> tuple[str, ...]:
-    """Labels and patterns of the proxies that a track of scores asks for, in its order."""
+    """Return labels and patterns of the proxies of a track of scores, in its order."""
     patterns = (STANDARD if p == "standard" else ("*" if p == "all" else p,) for p in track.proxies or ("standard",))
     return tuple(dict.fromkeys(label for found in patterns for label in found))
 
 
 def named_track(name: str | os.PathLike[str] | Benchmark | Track) -> Track | None:
-    """The track of that name, or of that TOML file; None for anything else."""
+    """Return the track of that name, or of that TOML file; None for anything else."""
     if isinstance(name, Track | Benchmark):
         return name if isinstance(name, Track) else None
     if isinstance(name, os.PathLike):
@@ -279,16 +279,16 @@ def stored_benchmark(
 
     Args:
         name: its name, the benchmark itself, or the path of a user-defined table.
-        source: its table, if it is not where it usually is.
-        what: what the name may be the name of, for the message if it is none.
-        store: where the records are. It knows how a user-defined table is read.
-        kinds: of what was run on a user-defined table: it is read as for the first of them that was.
-        target: the column to rank against of a user-defined table; default that of its latest run.
+        source: its table, if it is not in the usual place.
+        what: kinds of things that the name may denote, for the message about an unknown name.
+        store: the store of the records, which notes how a user-defined table is read.
+        kinds: kinds of work on a user-defined table; the table is read as for the first kind that was run.
+        target: for a user-defined table, the column to rank against; default the target of its latest run.
 
     Raises:
-        UnknownNameError: there is none of that name.
-        InvalidInputError: the store does not say how the user-defined table is read.
-        DataMissingError, DataCorruptError: the table is not where it was, or has changed.
+        UnknownNameError: there is no benchmark of that name.
+        InvalidInputError: the store does not note how the user-defined table is read.
+        DataMissingError, DataCorruptError: the table has moved or changed.
     """
     if isinstance(name, Benchmark):
         return name
@@ -298,7 +298,7 @@ def stored_benchmark(
     if name in (known := list_benchmarks()):
         return get_benchmark(name, source)
     if name.endswith(".toml"):
-        raise InvalidInputError(f"{name} is a track, and no benchmark: zcbench efficiency BENCHMARK --track {name}")
+        raise InvalidInputError(f"{name} is a track, not a benchmark: zcbench efficiency BENCHMARK --track {name}")
     if own_table(name) is not None:
         return read_again(as_store(store), name, kinds, source=source, target=target)
     place = as_store(store)

@@ -1,6 +1,6 @@
-"""What a store notes of user-defined tables: where each is and how it was read, so that it can be read again.
+"""Notes of a store on user-defined tables: the place of each and how it was read, so that it can be read again.
 
-A run on such a table notes it; reading commands find it by its name ("own-my") or by its path. Loads no torch.
+A run on such a table writes the note, and reading commands find it by name ("own-my") or path. Loads no torch.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from zcbench.runs._track import KINDS, SCORES, Track
 from zcbench.spaces import FactorySpace, get_space
 from zcbench.types import SearchSpace
 
-#: what was run: columns of the table itself, or work of one of the kinds of a track
+#: kinds of runs: the columns of the table, or one of the kinds of a track
 COLUMNS = "columns"
 _RUNS = (COLUMNS, *KINDS)
-#: options of ``zcbench run`` by argument of :func:`zcbench.own_benchmark` or field of a track, where the names differ
+#: options of ``zcbench run`` whose names differ from an argument of :func:`zcbench.own_benchmark` or a field of a track
 _OPTIONS = {"batch": "--data", "curves": "--curve", "constraints": "--constraint"}
 _REPEATED = ("curves", "constraints")
 _NO_OPTIONS = ("name", "version", "summary", "benchmarks", "target")
@@ -38,24 +38,24 @@ _NO_OPTIONS = ("name", "version", "summary", "benchmarks", "target")
 
 @dataclass(frozen=True, kw_only=True)
 class Remembered:
-    """One way in which a table was read.
+    """The note about one way in which a table was read.
 
     Attributes:
-        name: of the benchmark, "own-my".
-        kind: what was run, "columns" or a kind of tracks.
+        name: name of the benchmark, "own-my".
+        kind: kind of the run, "columns" or a kind of track.
         file: name of the table's file.
         digest: SHA-256 of its content.
         rows: number of its rows.
         columns: names of its columns.
-        target: what was ranked against.
-        space: of the networks; None without networks.
+        target: column that was ranked against.
+        space: search space of the networks; None without networks.
         factory: whether a function builds the networks.
         settings: further arguments of :func:`zcbench.own_benchmark`.
-        higher_is_better: of columns that were correlated, by name.
+        higher_is_better: direction of the correlated columns, by name.
         table: identifies the path on the machine of the run.
-        run: when it was run, UTC.
-        path: where the table was; None for a store from another machine.
-        words: of the command that ran it, without ``zcbench run``; of another machine without paths.
+        run: time of the run, UTC.
+        path: path of the table at the run; None for a store from another machine.
+        words: words of the command, without ``zcbench run``; without paths for a run on another machine.
     """
 
     name: str
@@ -76,21 +76,21 @@ class Remembered:
 
     @property
     def command(self) -> str:
-        """The command that runs it again."""
+        """Return the command that repeats the run."""
         return f"zcbench run {shlex.join(self.words)}"
 
     def read(self, path: str | None = None, target: str | None = None) -> Benchmark:
         """Read the table again.
 
         Args:
-            path: where it is now; default where it was.
-            target: column to rank against; default that of the run.
+            path: its current path; default the path of the run.
+            target: column to rank against; default the target of the run.
 
         Raises:
-            DataMissingError: it is not there.
-            DataCorruptError: its content is not what was run.
+            DataMissingError: there is no table at this path.
+            DataCorruptError: its content has changed since the run.
             InvalidInputError: its search space is not registered here.
-        UnknownNameError: there is no such column.
+            UnknownNameError: there is no such column.
         """
         place = self.path if path is None else path
         if place is None or not Path(place).is_file():
@@ -122,7 +122,7 @@ class Remembered:
 
     def _changed(self, place: str) -> NoReturn:
         what = "other values"
-        with suppress(Exception):  # whatever the file holds now, it is not the table that was run
+        with suppress(Exception):  # the file is not the table of the run any more
             found = read_columns(place)
             if tuple(found.texts) != self.columns:
                 what = "other columns"
@@ -152,11 +152,11 @@ def remember(
     Columns that were correlated earlier, in the same content, are kept.
 
     Args:
-        store: of the run.
-        table: from :func:`zcbench.own_benchmark`.
-        kind: "columns" or a kind of tracks.
-        track: what was run.
-        higher_is_better: of columns, by name.
+        store: store of the run.
+        table: result of :func:`zcbench.own_benchmark`.
+        kind: "columns" or a kind of track.
+        track: track of the run.
+        higher_is_better: direction of columns, by name.
         imports: Python files that the run imported.
 
     Raises:
@@ -201,14 +201,14 @@ def remember(
 
 
 def _from(folder: Path, path: Path) -> str:
-    """The path of a table as a store notes it: relative where it is next to the store or below."""
-    with suppress(ValueError, OSError):  # ValueError: it is elsewhere
+    """Return the path of a table as a store notes it: relative for a table next to or below the store."""
+    with suppress(ValueError, OSError):  # ValueError: no relative path exists
         return os.path.join(os.pardir, path.resolve().relative_to(folder.resolve().parent))  # noqa: PTH118
     return str(path)
 
 
 def _words(table: Benchmark, path: str, space: str | None, track: Track, imports: Sequence[str]) -> list[str]:
-    """The words of the command that runs a track on a table."""
+    """Return the words of the command that runs a track on a table."""
     own = table.own
     assert own is not None
     words = [path, "--target", own.target]
@@ -228,12 +228,12 @@ def _words(table: Benchmark, path: str, space: str | None, track: Track, imports
 
 
 def remembered(store: Store, name: str, kinds: Iterable[str] = _RUNS) -> list[Remembered]:
-    """Return the ways in which a table was read, that of the latest run first.
+    """Return the notes about a table, the latest run first.
 
     Args:
-        store: of the runs.
-        name: of the benchmark, "own-my".
-        kinds: of what was run.
+        store: store of the runs.
+        name: name of the benchmark, "own-my".
+        kinds: kinds of runs.
 
     Raises:
         StoreError: a file of the store cannot be read.
@@ -260,20 +260,20 @@ def remembered(store: Store, name: str, kinds: Iterable[str] = _RUNS) -> list[Re
 
 
 def name_of(called: str) -> str:
-    """Return the benchmark's name of a table that is called by it, or by a path."""
+    """Return the name of the benchmark of a table that is given by this name or by a path."""
     return called if called.startswith(OWN) and not Path(called).is_file() else own_name(called)
 
 
 def ways(store: Store, called: str, kinds: Iterable[str], target: str | None = None) -> list[Remembered]:
-    """Return how a table is read for each kind and batch, as in its latest run.
+    """Return the note of the latest run for each kind and batch.
 
-    Where several files have the name, it is the one that was run last, or the one at the path.
+    If several files have the name, the file of the latest run is used, or the file at the path.
 
     Args:
-        store: of the runs.
+        store: store of the runs.
         called: name or path of the table.
-        kinds: of what was run.
-        target: preferably ways to read with this target; default that of the latest run.
+        kinds: kinds of runs.
+        target: preferred target; default the target of the latest run.
     """
     every = remembered(store, name_of(called))
     if Path(called).is_file():
@@ -290,7 +290,7 @@ def ways(store: Store, called: str, kinds: Iterable[str], target: str | None = N
 
 
 def _as_of(one: Remembered, latest: Remembered) -> Remembered:
-    """The way to read as of the latest content, for what stays true of it: scores of networks, columns to correlate."""
+    """Return the note with the latest content, for results that do not depend on the content: scores of networks."""
     if one.kind not in (COLUMNS, SCORES):
         return one
     return replace(one, digest=latest.digest, rows=latest.rows, columns=latest.columns)
@@ -305,7 +305,7 @@ def _same(one: str, other: str) -> bool:
 def read_again(
     store: Store, called: str, kinds: Iterable[str], *, source: str | None = None, target: str | None = None
 ) -> Benchmark:
-    """Return a user-defined table as it was read in its latest run of the first of the kinds that there is.
+    """Return a user-defined table as in its latest run of the first of the kinds that was run.
 
     Raises:
         InvalidInputError: nothing has been run on it.
@@ -320,11 +320,11 @@ def read_again(
 
 
 def asked_again(store: Store, called: str, source: str | None = None) -> tuple[str, dict[str, Any]]:
-    """Return path, and target and fields of :class:`zcbench.runs.OwnTable`, of a table that was run before.
+    """Return the path, the target and the fields of :class:`zcbench.runs.OwnTable` of a table that was run before.
 
     Raises:
         InvalidInputError: it has not been run.
-        DataMissingError: it is not where it was.
+        DataMissingError: it has moved.
     """
     found = ways(store, called, _RUNS)
     if not found:
@@ -344,14 +344,14 @@ def asked_again(store: Store, called: str, source: str | None = None) -> tuple[s
 
 
 def place_of(called: str, source: str | None = None) -> str | None:
-    """Return the path that a caller gave of a table; None for a name."""
+    """Return the path of a table that a caller gave; None for a name."""
     if source is not None:
         return source
     return called if Path(called).is_file() else None
 
 
 def not_run(store: Store, called: str) -> InvalidInputError:
-    """Return the error for a table of which the store notes nothing."""
+    """Return the error for a table without a note in the store."""
     name = name_of(called)
     if name in store.every_benchmark() and not remembered(store, name):
         return InvalidInputError(

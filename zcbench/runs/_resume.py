@@ -1,7 +1,7 @@
-"""One loop for every kind of work: what is wanted, what is known, what is left; each result is stored as it comes.
+"""One loop for every kind of work: it finds the missing results of a plan, computes them and stores each at once.
 
-A kind of work is a :class:`Plan`, in one module of its own. Environments, retries, the user's signals, progress and
-worker processes are handled here, once.
+A kind of work is a :class:`Plan` in a separate module. This module handles environments, retries, signals from the
+user, progress and worker processes for all kinds.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from zcbench.errors import InvalidInputError, UnknownNameError, names_missing_pa
 from zcbench.records import Store, Writer, describe_environment
 from zcbench.types import Status
 
-#: what a retry can be asked for: statuses, and items with one key that do not agree
+#: kinds of retries: statuses, and items with the same key that disagree
 DISAGREEING = "disagreeing"
 RETRIES = (*(str(status) for status in Status if status is not Status.OK), DISAGREEING)
-#: what ``--retry-failed`` asks for
+#: the retries of ``--retry-failed``
 ACCIDENTS = tuple(str(status) for status in Status if status.worth_a_retry)
 MOST_WORKERS = 10_000
 
 
 class Item(Protocol):
-    """A frozen dataclass of the store: a record, a trial or another kind."""
+    """A frozen dataclass of the store, such as a record or a trial."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
     @property
     def key(self) -> Hashable:
-        """What identifies it: two with one key are the same."""
+        """The identifier: two items with the same key are the same."""
 
     @property
     def attempt(self) -> int:
-        """How many before it a retry gave up."""
+        """The number of earlier attempts."""
 
 
 if TYPE_CHECKING:
@@ -49,16 +49,16 @@ T = TypeVar("T", bound=Item)
 
 @dataclass(frozen=True)
 class Step:
-    """How far a run is.
+    """The progress of a run.
 
     Attributes:
         benchmark: name of the benchmark.
-        what: what is counted: "scores", "trials".
-        done: how many of them are in the store.
-        total: how many the plan wants.
-        latest: the item that was stored last; None at the beginning, and where workers elsewhere store items.
-        note: a sentence that whoever waits has to read.
-        notes: at the beginning, what cannot be read of the store, a sentence each.
+        what: plural noun of the counted items: "scores", "trials".
+        done: number of items in the store.
+        total: number of items of the plan.
+        latest: the item that was stored last; None at the start, and if workers on other machines store items.
+        note: a sentence that the user has to read.
+        notes: at the start, sentences about unreadable parts of the store.
     """
 
     benchmark: str
@@ -69,17 +69,17 @@ class Step:
     notes: tuple[str, ...] = ()
 
 
-#: called at the beginning and after every result
+#: called at the start and after every result
 Progress = Callable[[Step], object]
 
 
 @dataclass
 class Left(Generic[T]):
-    """What a plan has not got.
+    """The missing results of a plan.
 
     Attributes:
         tasks: work for the workers.
-        at_once: items that need no work, such as those of architectures whose equal was measured.
+        at_once: items that need no work, such as those of architectures with an equivalent one that was measured.
     """
 
     tasks: list[Task] = field(default_factory=list)
@@ -87,7 +87,7 @@ class Left(Generic[T]):
 
     @property
     def parts(self) -> int:
-        """Number of parts of all tasks."""
+        """The number of parts of all tasks."""
         return sum(len(parts) for _, parts in self.tasks)
 
 
@@ -96,10 +96,10 @@ class Plan(ABC, Generic[T]):
 
     Attributes:
         benchmark: name of the benchmark, under which the store keeps the items.
-        work: what workers do.
-        total: number of parts that are wanted.
-        what: what progress counts, in the plural.
-        units: what :meth:`count` counts, in the plural.
+        work: the work of the workers.
+        total: number of parts of the plan.
+        what: plural noun of the items that progress counts.
+        units: plural noun of the units that :meth:`count` counts.
     """
 
     benchmark: str
@@ -111,43 +111,43 @@ class Plan(ABC, Generic[T]):
     @property
     @abstractmethod
     def keys(self) -> list[str]:
-        """Keys of all tasks, in order: a network's string, "seed predictor"."""
+        """Return the keys of all tasks, in order: the string of a network, or "seed predictor"."""
 
     @abstractmethod
     def only(self, keys: Iterable[str]) -> Self:
-        """The plan of some of the keys, which knows nothing yet."""
+        """Return the plan of some of the keys, without known items."""
 
     def count(self, keys: Iterable[str]) -> int:
-        """How many units these keys stand for."""
+        """Return the number of units of these keys."""
         return sum(1 for _ in keys)
 
     @abstractmethod
     def stored(self, store: Store) -> tuple[Iterable[T], Sequence[str]]:
-        """Items of the store that may be wanted, at most one of a key; and what reading them left out, in sentences."""
+        """Return items of the store that the plan may need, at most one per key, and sentences about excluded items."""
 
     @abstractmethod
     def disagreeing(self, store: Store) -> Mapping[Any, Sequence[T]]:
-        """Keys of which the store holds several items that do not agree, and these."""
+        """Return keys for which the store has several items that disagree, with these items."""
 
     @abstractmethod
     def status(self, item: T) -> Status:
-        """What became of an item."""
+        """Return the status of an item."""
 
     @abstractmethod
     def take(self, item: T) -> None:
-        """Note an item that counts as known; it may be one that the plan does not want."""
+        """Note an item as known; the plan may not need it."""
 
     @abstractmethod
     def skip(self, key: Hashable) -> None:
-        """Note a key that has no item to count, and that is not to be done again."""
+        """Note a key without a valid item that is not computed again."""
 
     @abstractmethod
     def left(self) -> Left[T]:
-        """What is wanted and not known; called once."""
+        """Return the missing results; called once."""
 
     @abstractmethod
     def items(self, key: str, part: str, result: Any, environment: str) -> Iterator[T]:
-        """Items that follow from a worker's result for a part of a task."""
+        """Return the items that follow from the result of a worker for a part of a task."""
 
     @abstractmethod
     def write(self, writer: Writer, item: T) -> None:
@@ -167,20 +167,20 @@ def resume(
     """Make sure that the store holds every item of the plan.
 
     Args:
-        plan: what is wanted.
-        store: where items go and where finished ones are found.
+        plan: the plan.
+        store: the store for new items, which also has the finished ones.
         workers: worker processes with one thread each; 0 computes in this process. Results do not depend on it.
-        timeout: seconds that a part may take, and what all parts of a task need first; beyond them the status is
-            "timed-out". Nothing can stop native code in this process: with 0 workers it takes one.
+        timeout: largest number of seconds for a part, and for the preparation of a task; after it the status is
+            "timed-out". Native code in this process cannot be stopped, so with 0 workers one process is used.
         retry: statuses to compute again, any of :data:`RETRIES`.
-        progress: called at the beginning and after every result.
-        executor: what has the work done elsewhere, by workers that write their own files; then ``workers`` are the
-            processes of each of these, and progress is told when they have done a chunk.
+        progress: called at the start and after every result.
+        executor: engine that runs the work on other machines, where each worker writes a separate file. ``workers``
+            is then the number of processes of each, and progress is called after each chunk.
 
     Raises:
-        InvalidInputError: the number of workers, the timeout or a status is out of range, or the device is not there.
+        InvalidInputError: the number of workers, the timeout or a status is out of range, or the device is missing.
         StoreError: an item cannot be written; all earlier ones are kept.
-        WorkersFailedError: a worker elsewhere could not do what it was given.
+        WorkersFailedError: a worker on another machine failed.
     """
     workers, again = check_workers(workers), frozenset(check_retry(retry))
     check_timeout(timeout)
@@ -225,7 +225,7 @@ def _elsewhere(
     retry: Sequence[str],
     progress: Progress | None,
 ) -> None:
-    """Have the tasks done by an engine, and tell the plan what is known then."""
+    """Run the tasks on an engine, then pass the new items to the plan."""
     from zcbench.runs._carry import carried_out
 
     parts = {key: len(names) for key, names in left.tasks}
@@ -255,20 +255,20 @@ def _elsewhere(
 
 
 def left_of(plan: Plan[T], store: Store, retry: Iterable[str] = ()) -> Left[T]:
-    """What a plan has not got of a store; nothing is done.
+    """Return the results of a plan that a store lacks; nothing is computed.
 
     Raises:
-        UnknownNameError: a status to retry is none.
+        UnknownNameError: a retry is unknown.
     """
     _take_known(plan, store, frozenset(check_retry(retry)))
     return plan.left()
 
 
 def _take_known(plan: Plan[T], store: Store, again: frozenset[str]) -> tuple[dict[Hashable, int], tuple[str, ...]]:
-    """Tell the plan what is known.
+    """Pass the known items to the plan.
 
     Returns:
-        Keys that are to be done again with the number of the attempt, and what reading the store left out.
+        Keys to compute again with the number of the attempt, and sentences about items that were excluded.
     """
     attempts: dict[Hashable, int] = {}
     items, notes = plan.stored(store)
@@ -277,7 +277,7 @@ def _take_known(plan: Plan[T], store: Store, again: frozenset[str]) -> tuple[dic
             attempts[item.key] = item.attempt + 1
         else:
             plan.take(item)
-    if notes:  # where nothing disagrees, nothing is read again
+    if notes:  # without disagreement, nothing is read again
         for key, several in plan.disagreeing(store).items():
             if DISAGREEING in again:
                 attempts[key] = 1 + max(item.attempt for item in several)
@@ -287,21 +287,21 @@ def _take_known(plan: Plan[T], store: Store, again: frozenset[str]) -> tuple[dic
 
 
 def _lacked_package(plan: Plan[T], item: Any) -> bool:
-    """Whether an item failed because an optional package was not installed: it may be installed by now."""
+    """Return whether an item failed because an optional package was not installed, which may have changed."""
     if plan.status(item) is Status.OK:
         return False
     return names_missing_package(item.score.detail if hasattr(item, "score") else item.detail)
 
 
 def check_workers(workers: int) -> int:
-    """The number of workers; InvalidInputError unless it is from 0 to :data:`MOST_WORKERS`."""
+    """Check the number of workers; InvalidInputError unless it is from 0 to :data:`MOST_WORKERS`."""
     if not 0 <= rules.whole("the number of workers", workers) <= MOST_WORKERS:
         raise InvalidInputError(f"{workers} workers: choose 0 (this process) or more, at most {MOST_WORKERS}.")
     return int(workers)
 
 
 def check_retry(retry: Iterable[str]) -> tuple[str, ...]:
-    """The statuses, each once; InvalidInputError or UnknownNameError for what is none."""
+    """Return the statuses, each once; InvalidInputError or UnknownNameError for an unknown one."""
     found: Sequence[str] = rules.all_text("retry", retry)
     for status in found:
         if status not in RETRIES:

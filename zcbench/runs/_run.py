@@ -1,4 +1,4 @@
-"""A run as data: a track, on a store, here or on another machine."""
+"""A run as data: a track on a store, on this machine or another."""
 
 from __future__ import annotations
 
@@ -44,13 +44,12 @@ Result: TypeAlias = Evaluation | SampleEfficiency | SearchComparison | ForecastC
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run came to on one benchmark.
+    """The outcome of a run on one benchmark.
 
     Attributes:
-        benchmark: its name, as the track has it.
-        result: the evaluation, the sample efficiency, or the comparison of searches or forecasts; None if it could not
-            be run.
-        error: why it could not be run.
+        benchmark: its name in the track.
+        result: the evaluation, the sample efficiency, or the comparison of searches or forecasts; None after an error.
+        error: the error that stopped the work; None otherwise.
         failed: whether a score, a trial, a search or a forecast failed or timed out.
     """
 
@@ -62,18 +61,18 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Run:
-    """A track on a store. It travels as JSON or by pickle; paths in it are relative to the current folder.
+    """A track on a store. It can be sent as JSON or a pickle; its paths are relative to the current folder.
 
     Attributes:
-        track: what is done.
+        track: the plan of the work.
         store: folder of the records.
         imports: Python files that register further proxies, predictors, spaces or benchmarks.
-        timeout: seconds that a part of the work may take; None for any time.
+        timeout: largest number of seconds for a part of the work; None for no limit.
         retry: statuses to compute again.
         source: official file or folder that the benchmark's table is read from.
-        own: how a table of one's own is read.
-        shard: the part that is done, "3/100" the third of a hundred, by a hash of the network; None for all.
-        missing: deal the shard out anew, so that what one shard of an earlier run left is spread over all.
+        own: the options of a user-defined table.
+        shard: the part to do, such as "3/100", by a hash of the network; None for all.
+        missing: use another hash for shards, so that the missing results of one earlier shard are spread over all.
         sample_manifest: a text file that lists the architectures, one a line; None for the track's sample.
     """
 
@@ -96,12 +95,12 @@ class Run:
         check_timeout(self.timeout)
         if self.sample_manifest is not None:
             if self.track.kind != SCORES:
-                raise InvalidInputError(f"a list of architectures goes with proxies, and not with {self.track.kind}.")
+                raise InvalidInputError(f"a list of architectures applies to proxies, and not to {self.track.kind}.")
             if self.track.limit is not None:
-                raise InvalidInputError("a list of architectures and a limit both say what is scored: choose one.")
+                raise InvalidInputError("a list of architectures and a limit both select what is scored: choose one.")
             if len(self.track.benchmarks) > 1:
-                raise InvalidInputError("a list of architectures is of one benchmark: say which.")
-        self._shard  # noqa: B018 - it raises for what is none
+                raise InvalidInputError("a list of architectures belongs to one benchmark: say which.")
+        self._shard  # noqa: B018 - it raises for an invalid shard
 
     @property
     def _shard(self) -> Shard | None:
@@ -111,16 +110,16 @@ class Run:
         return brief(f"<Run of {self.track!r} on {plain(self.store, 40)}>")
 
     def to_json(self) -> str:
-        """The run as one line of JSON."""
+        """Return the run as one line of JSON."""
         content = {field.name: getattr(self, field.name) for field in fields(self)}
         return json.dumps(content | {"track": self.track.fields(), "own": asdict(self.own)}, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str) -> Run:
-        """The run that :meth:`to_json` wrote.
+        """Return the run that :meth:`to_json` wrote.
 
         Raises:
-            InvalidInputError: it is no such text.
+            InvalidInputError: it is not such a text.
         """
         try:
             content = json.loads(text)
@@ -129,29 +128,29 @@ class Run:
         except (TypeError, ValueError, KeyError, AttributeError) as error:
             if isinstance(error, ZcbenchError):
                 raise
-            raise InvalidInputError(f"this is no run as JSON ({type(error).__name__}): {text[:60]}") from None
+            raise InvalidInputError(f"this is not a run as JSON ({type(error).__name__}): {text[:60]}") from None
 
     def named(self) -> tuple[str, ...]:
-        """The track's benchmarks.
+        """Return the benchmarks of the track.
 
         Raises:
-            InvalidInputError: there is none, or a source for several.
+            InvalidInputError: there is none, or a source is given for several.
         """
         names = self.track.benchmarks
         if not names:
             what = f"the track {self.track.name}" if self.track.name else "the run"
             raise InvalidInputError(f"{what} has no benchmark: say which, --benchmark digits-201.")
         if self.source is not None and len(names) > 1:
-            raise InvalidInputError(f"a source is the table of one benchmark, and not of {len(names)}.")
+            raise InvalidInputError(f"a source is the table of one benchmark, but the run has {len(names)}.")
         return names
 
     def prepare(self) -> None:
-        """Import the files that register further things."""
+        """Import the files that register user-defined things."""
         for path in self.imports:
             import_file(path)
 
     def table(self, name: str) -> Benchmark:
-        """The table of one of the track's benchmarks.
+        """Return the table of one of the benchmarks of the track.
 
         Raises:
             UnknownNameError: there is no such benchmark.
@@ -161,7 +160,7 @@ class Run:
             return self.own.read(name, self.track)
         if (given := self.own.given()) and not any(map(is_own_table, self.track.benchmarks)):
             raise InvalidInputError(
-                f"{', '.join(given)}: these go with a table of your own, and {name} is a benchmark."
+                f"{', '.join(given)}: these options apply to your own tables, and {name} is a benchmark."
             )
         return get_benchmark(name, self.source)
 
@@ -175,21 +174,21 @@ class Run:
         progress: Progress | None = None,
         executor: Executor | None = None,
     ) -> Outcome:
-        """Do what is left on one benchmark, and evaluate what the track asks for.
+        """Do the missing work on one benchmark, and evaluate the results of the track.
 
         Args:
-            name: one of the track's benchmarks.
+            name: one of the benchmarks of the track.
             table: its table, if it is loaded.
             workers: worker processes with one thread each; 0 computes in this process.
-            begin: called with the table before anything is done.
-            progress: called at the beginning and after every score and trial.
-            executor: what has the work done elsewhere; see :func:`resume`.
+            begin: called with the table before the work.
+            progress: called at the start and after every score and trial.
+            executor: engine that runs the work on other machines; see :func:`resume`.
         """
         table = self.table(name) if table is None else table
         kinds = {PREDICTORS: self._fit, SEARCHES: self._search, CURVES: self._forecast, SCORES: self._score}
         does = kinds[self.track.kind]
         if not is_numbers(table) or self.track.kind != SCORES:
-            # Noted before the work, as a run that is killed leaves records behind.
+            # Noted before the work, because a killed run leaves records.
             self._remember(name, table, self.track.kind)
         options = {"workers": workers, "progress": progress, "executor": executor}
         return does(name, table, begin or (lambda table: None), options)
@@ -201,13 +200,13 @@ class Run:
 
     @property
     def _common(self) -> dict[str, Any]:
-        """What work of every kind is told."""
+        """Return the arguments of every kind of work."""
         return {"imports": self.imports, "retry": self.retry, "timeout": self.timeout}
 
     def _fit(
         self, name: str, table: Benchmark, begin: Callable[[Benchmark], object], options: Mapping[str, Any]
     ) -> Outcome:
-        """Fit predictors, and say how they do."""
+        """Fit predictors, and summarise their results."""
         begin(table)
         track, transfer_from = self._fitted(name, table)
         store, notes = Store(self.store), list[str]()
@@ -215,7 +214,7 @@ class Run:
             track, table, store, transfer_from=transfer_from, shard=self._shard, notes=notes, **self._common, **options
         )
         if not trials and self.shard:
-            raise EmptyShardError(f"no trial on {name} is in the shard {self.shard}: nothing is left to do.")
+            raise EmptyShardError(f"no trial on {name} belongs to the shard {self.shard}, so there is nothing to do.")
         zero = at_zero(store, table, track.settings(name).target)
         found = sample_efficiency(trials, table, zero, [*notes, *store.notes(table.name, Trial)])
         return Outcome(name, found, failed=any(trial.status.worth_a_retry for trial in trials))
@@ -223,24 +222,26 @@ class Run:
     def _search(
         self, name: str, table: Benchmark, begin: Callable[[Benchmark], object], options: Mapping[str, Any]
     ) -> Outcome:
-        """Search the table, and compare what was found."""
+        """Search the table, and compare the results."""
         begin(table)
         track = self.track.for_benchmark(name)
         traces = run_searches(track, table, Store(self.store), shard=self._shard, **self._common, **options)
         if not traces and self.shard:
-            raise EmptyShardError(f"no search on {name} is in the shard {self.shard}: nothing is left to do.")
+            raise EmptyShardError(f"no search on {name} belongs to the shard {self.shard}, so there is nothing to do.")
         failed = any(trace.status.worth_a_retry for trace in traces.values())
         return Outcome(name, compared(traces, table, track), failed=failed)
 
     def _forecast(
         self, name: str, table: Benchmark, begin: Callable[[Benchmark], object], options: Mapping[str, Any]
     ) -> Outcome:
-        """Forecast learning curves, and compare the forecasts with what followed."""
+        """Forecast learning curves, and compare the forecasts with the true curves."""
         begin(table)
         store = Store(self.store)
         plan = run_curves(self.track.for_benchmark(name), table, store, shard=self._shard, **self._common, **options)
         if not plan.trials and self.shard:
-            raise EmptyShardError(f"no forecast on {name} is in the shard {self.shard}: nothing is left to do.")
+            raise EmptyShardError(
+                f"no forecast on {name} belongs to the shard {self.shard}, so there is nothing to do."
+            )
         notes = [*plan.curves.notes, *store.notes(table.name, CurveTrial)]
         failed = any(trial.status.worth_a_retry for trial in plan.trials)
         return Outcome(name, compare_forecasts(plan.trials, table, notes), failed=failed)
@@ -248,7 +249,7 @@ class Run:
     def _score(
         self, name: str, table: Benchmark, begin: Callable[[Benchmark], object], options: Mapping[str, Any]
     ) -> Outcome:
-        """Score networks, or take the columns of a table, and correlate."""
+        """Score networks, or use the columns of a table, and correlate."""
         track, store = self.track.for_benchmark(name), Store(self.store)
         if is_numbers(table):
             columns = matching_columns(table, track.proxies)
@@ -268,7 +269,9 @@ class Run:
         begin(table)
         sample = self.sample(name, table)
         if not sample.architectures and self.shard:
-            raise EmptyShardError(f"no architecture of {name} is in the shard {self.shard}: nothing is left to do.")
+            raise EmptyShardError(
+                f"no architecture of {name} belongs to the shard {self.shard}, so there is nothing to do."
+            )
         progress = options["progress"]
         run_scores(
             track,
@@ -284,9 +287,9 @@ class Run:
         return Outcome(name, evaluation, failed=any(failure.status.worth_a_retry for failure in failures))
 
     def sample(self, name: str, table: Benchmark | None = None) -> Manifest:
-        """The architectures that are scored on a benchmark, of the shard if there is one.
+        """Return the architectures to score on a benchmark, or on its shard.
 
-        The digest and the notes are those of :attr:`sample_manifest`; both are empty without one.
+        The digest and the notes come from :attr:`sample_manifest`; both are empty without one.
 
         Raises:
             InvalidInputError: the list cannot be read, or there are no networks to score.
@@ -305,9 +308,9 @@ class Run:
         return replace(found, architectures=tuple(of_shard(shard, table.space, found.architectures)))
 
     def ahead(self, name: str, table: Benchmark | None = None) -> list[Ahead]:
-        """What is wanted on a benchmark, and what of it the store has not; nothing is done.
+        """Return the plans on a benchmark, with the results that the store lacks; nothing is computed.
 
-        With predictors or scorers whose features or scores are missing this is about these too.
+        For predictors or scorers, this includes missing features and scores.
         """
         table = self.table(name) if table is None else table
         store, shard, sample = Store(self.store), self.shard or "", ""
@@ -331,7 +334,7 @@ class Run:
         return [ahead_of(plan, left_of(plan, store, self.retry), shard, sample) for plan in plans]
 
     def _fitted(self, name: str, table: Benchmark) -> tuple[Track, Benchmark | None]:
-        """The track of predictors on a benchmark, and the table that they learn from first."""
+        """Return the track of predictors on a benchmark, and the table that they learn from first."""
         track = self.track.for_benchmark(name)
         if table.name.startswith(OWN):
             labels = (fitted_to(label, table) for label in resolve_predictors(track.predictors))
@@ -349,17 +352,17 @@ class Run:
         progress: Progress | None = None,
         executor: Executor | None = None,
     ) -> Iterator[Outcome]:
-        """Do what is left on all benchmarks of the track, one after the other.
+        """Do the missing work on all benchmarks of the track, one after the other.
 
-        What is wrong with one of several, such as a table that is not on this machine, is in its outcome. What is wrong
-        with the only one is raised.
+        An error of one of several benchmarks, such as a missing table, is in its outcome. An error of a single
+        benchmark is raised.
 
         Args:
-            tables: those that are loaded, by name.
+            tables: loaded tables, by name.
             workers: worker processes with one thread each; 0 computes in this process.
-            begin: called with each table before anything is done.
-            progress: called at the beginning and after every score and trial.
-            executor: what has the work done elsewhere; see :func:`resume`.
+            begin: called with each table before the work.
+            progress: called at the start and after every score and trial.
+            executor: engine that runs the work on other machines; see :func:`resume`.
         """
         check_workers(workers)
         self.prepare()
@@ -376,7 +379,7 @@ class Run:
 
 
 def _first_with(notes: Sequence[str], progress: Progress) -> Progress:
-    """Progress whose first step says these sentences too."""
+    """Return a progress function whose first step also has these sentences."""
     unsaid = list(notes)
 
     def report(step: Step) -> None:

@@ -1,4 +1,4 @@
-"""The script of a SLURM array job that runs a command's shards."""
+"""The script of a SLURM array job that runs the shards of a command."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from zcbench import devices
 from zcbench.errors import InvalidInputError
 from zcbench.runs._shards import Shard
 
-#: settings of zcbench that an array job needs as its user has them; the values are folders
+#: variables of the environment that an array job needs; their values are folders
 _FOLDERS = ("ZCBENCH_DATA", "ZCBENCH_CACHE", "ZCBENCH_RUNS")
 
 _SCRIPT = """\
 #!/bin/bash
-# {count} shards of one run. Each writes a file of its own: any number may run at once.
+# {count} shards of one run. Each writes a separate file, so any number may run at the same time.
 # Read the lines that begin with #SBATCH, then submit:  sbatch THIS_FILE
 #SBATCH --job-name={name}
 #SBATCH --array=1-{count}
@@ -52,18 +52,18 @@ def sbatch_script(
     settings: Mapping[str, str] | None = None,
     workers: bool = True,
 ) -> str:
-    """A script for ``sbatch`` that runs ``zcbench run`` once for each shard.
+    """Return a script for ``sbatch`` that runs ``zcbench run`` once for each shard.
 
     Args:
-        words: what follows ``zcbench run``, without ``--shard``.
+        words: the words after ``zcbench run``, without ``--shard``.
         count: number of shards.
-        name: of the job.
-        folder: where relative paths of the words start; default the current folder.
-        settings: variables of the environment; default this process's.
-        workers: let a shard use as many worker processes as SLURM gives it processors.
+        name: name of the job.
+        folder: base of the relative paths in the words; default the current folder.
+        settings: variables of the environment; default those of this process.
+        workers: whether a shard uses one worker process per processor of its SLURM task.
 
     Raises:
-        InvalidInputError: there cannot be so many shards, or a word cannot be written into a script.
+        InvalidInputError: the number of shards is out of range, or a word cannot be written into a script.
     """
     Shard(1, count)
     given = os.environ if settings is None else settings
@@ -85,7 +85,7 @@ def sbatch_script(
 
 
 def _quoted(word: str) -> str:
-    """The word for a shell."""
+    """Quote a word for a shell."""
     try:
         word.encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""Score networks: what a worker does."""
+"""The work of a worker that scores networks."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from zcbench.types import Architecture, Batch, Score, Status
 
 @dataclass(frozen=True)
 class NetworkScoring:
-    """What is the same for all architectures of a run.
+    """The settings that all architectures of a run share.
 
     Attributes:
-        space: name of the search space, or the file and function of one's own networks, "my_networks.py:build".
+        space: name of the search space, or file and function of user-defined networks, "my_networks.py:build".
         classes: number of outputs.
         batch: inputs and targets for all networks.
         seed: seed of the run.
         imports: Python files that register further proxies.
-        training_data: what proxies with "epochs" or "steps" train on.
-        codes: by label of a proxy, the digest of strangers' code that the run began with.
+        training_data: training data of proxies with "epochs" or "steps".
+        codes: by label of a proxy, the digest of user-defined code at the start of the run.
     """
 
     space: str
@@ -37,15 +37,15 @@ class NetworkScoring:
     codes: Mapping[str, str] = field(default_factory=dict)
 
     def prepare(self) -> None:
-        """Import what registers further proxies.
+        """Import the files that register user-defined proxies.
 
         Raises:
-            InvalidInputError: it is not what the run began with.
+            InvalidInputError: the code has changed since the start of the run.
         """
         import_as_begun(self.imports, self.codes, self.code)
 
     def code(self, label: str) -> str:
-        """Digest of what strangers wrote of a proxy and of the networks; "" if nothing."""
+        """Return the digest of user-defined code of a proxy and of the networks; "" without such code."""
         return joined_codes(get_proxy(label).code, code_digest(space_named(self.space)))
 
     def results(self, key: str, parts: Sequence[str], begin: Begin = str) -> Iterator[tuple[str, Score]]:
@@ -63,9 +63,9 @@ class NetworkScoring:
         for label, score in scores:
             yield label, score
             if devices.is_broken(score.detail) and parent_process() is not None:
-                begin(label)  # tells what there is; the parent gives the rest to a fresh process
+                begin(label)  # announces the work; the parent gives the rest to a new process
                 raise SystemExit(1)
 
     def lost(self, status: Status, reason: str, seconds: float) -> Score:
-        """The score of a proxy that has none because its worker died, or was stopped."""
+        """Return the score of a proxy whose worker died or was stopped."""
         return Score(None, status, seconds, reason)

@@ -1,4 +1,4 @@
-"""Search a table: what a worker does."""
+"""The work of a worker that searches a table."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from zcbench.scorers.proxy import ProxyScorer
 from zcbench.search import SearchResult, get_searcher, search
 from zcbench.types import Status
 
-#: what a searcher without scorers is written with
+#: text for a searcher without scorers
 NONE = "none"
-#: the only part of a search
+#: the single part of a search
 PART = "search"
 
 
 class Result(NamedTuple):
-    """Outcome of one search."""
+    """The outcome of one search."""
 
     status: Status
     metrics: dict[str, float]
@@ -48,18 +48,18 @@ class Result(NamedTuple):
 
 @dataclass
 class TableSearching:
-    """What is the same for all searches of a run: the work of a worker.
+    """The settings that all searches of a run share.
 
     Attributes:
         benchmark: the table.
-        guide: columns that searchers see.
-        budget: what each search may spend.
-        constraints: bounds that hold.
+        guide: columns that searchers receive.
+        budget: limit of each search.
+        constraints: bounds on architectures.
         cost: column of training seconds, or seconds of every network.
-        store: folder in which scores of proxies are looked up and kept.
-        batch_size: samples in the batch that proxies see.
+        store: folder with stored scores of proxies, which also receives new ones.
+        batch_size: samples in the batch of proxies.
         imports: Python files that register further searchers and scorers.
-        codes: by "searcher | scorers", the digest of strangers' code that the run began with.
+        codes: by "searcher | scorers", the digest of user-defined code at the start of the run.
     """
 
     benchmark: Benchmark
@@ -73,34 +73,34 @@ class TableSearching:
     codes: Mapping[str, str] = field(default_factory=dict)
 
     def prepare(self) -> None:
-        """Import what registers further things.
+        """Import the files that register user-defined things.
 
         Raises:
-            InvalidInputError: it is not what the run began with.
+            InvalidInputError: the code has changed since the start of the run.
         """
         import_as_begun(self.imports, self.codes, self.code)
 
     def code(self, what: str) -> str:
-        """Digest of what strangers wrote, for "evolution | warm-start=mine"; "" if nothing."""
+        """Return the digest of user-defined code, for "evolution | warm-start=mine"; "" without such code."""
         searcher, _, scorers = what.partition(" | ")
         own = [code_digest(type(one)) for one in self.scorers(scorers).values()]
         return joined_codes(code_digest(type(get_searcher(searcher))), *own, code_digest(self.benchmark.space))
 
     @cached_property
     def context(self) -> Context:
-        """What scorers are given."""
+        """Return the context of scorers."""
         target = next((name for name in map(_bare, self.guide) if name in self.benchmark.targets), None)
         return Context(self.benchmark.space, self.benchmark, target, batch_size=self.batch_size, store=self.store)
 
     @cached_property
     def _made(self) -> dict[str, Scorer]:
-        return {}  # one object for one scorer: it remembers
+        return {}  # one object per scorer, because it caches
 
     def scorers(self, text: str) -> dict[str, Scorer]:
-        """Scorers by role of "warm-start=naswot, filter=-params"; none for "none".
+        """Return scorers by role from "warm-start=naswot, filter=-params"; no scorers for "none".
 
         Raises:
-            InvalidInputError: it is not written so.
+            InvalidInputError: it has another form.
             UnknownNameError: there is no such scorer.
         """
         found = {}
@@ -114,7 +114,7 @@ class TableSearching:
         return found
 
     def lost(self, status: Status, reason: str, seconds: float) -> Result:
-        """The result of a search that has none because its worker died, or was stopped."""
+        """Return the result of a search whose worker died or was stopped."""
         return Result(status, {}, detail=reason)
 
     def results(self, key: str, parts: Sequence[str], begin: Begin = str) -> Iterator[tuple[str, Result]]:
@@ -135,7 +135,7 @@ class TableSearching:
             yield part, result._replace(device=used.device, device_name=used.device_name, memory=used.memory)
 
     def search(self, searcher: str, scorers: str, seed: int) -> SearchResult:
-        """One search."""
+        """Run one search."""
         return search(
             self.benchmark,
             scorer=self.scorers(scorers) or None,
@@ -168,7 +168,7 @@ class TableSearching:
 
     @cached_property
     def table_digest(self) -> str:
-        """Changes with the table: its architectures, what guides, and what training cost."""
+        """Return a digest of the table: its architectures, the guiding columns, and the costs of training."""
         content = hashlib.sha256(repr((self.guide, str(self.cost))).encode())
         for architecture in self.benchmark.architectures:
             content.update(f"{architecture.key}\n".encode())
@@ -181,16 +181,16 @@ class TableSearching:
         return content.hexdigest()[:12]
 
     def labels(self, scorers: str) -> str:
-        """Scorers by role, as they are called."""
+        """Return scorers by role, in canonical form."""
         return ", ".join(f"{role}={one.label}" for role, one in self.scorers(scorers).items())
 
     def digest(self, scorers: str) -> str:
-        """Changes with the table, and with everything that the scorers' scores depend on."""
+        """Return a digest of the table and of everything that the scores of scorers depend on."""
         several = ", ".join(f"{role}={one.identifier}" for role, one in self.scorers(scorers).items())
         return f"{self.table_digest}-{hashlib.sha256(several.encode()).hexdigest()[:12]}"
 
     def proxies(self, scorers: Iterable[str]) -> list[str]:
-        """Labels of the proxies that scorers are made of."""
+        """Return labels of the proxies that scorers use."""
         leaves = (leaf for text in scorers for one in self.scorers(text).values() for leaf in one.leaves())
         return list(dict.fromkeys(leaf.info.label for leaf in leaves if isinstance(leaf, ProxyScorer)))
 

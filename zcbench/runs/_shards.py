@@ -1,8 +1,8 @@
-"""Shards: parts of a run that do not overlap, whatever machine computes them and whenever it starts.
+"""Shards: parts of a run that do not overlap, independent of machine and start time.
 
-A key belongs to a shard by a hash of its own text: of a network its canonical string, so that equivalent architectures
-are on one shard; of trials "seed predictor", so that all sizes of one split are. Nothing else in a run matters: a
-larger sample, or another list of proxies, leaves every key where it was.
+A hash of a key's text determines its shard. The key of a network is its canonical string, so equivalent architectures
+are in one shard. The key of trials is "seed predictor", so all sizes of one split are in one shard. Nothing else in a
+run matters: a larger sample, or another list of proxies, does not move a key.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from zcbench.errors import InvalidInputError, ZcbenchError
 from zcbench.types import Architecture, SearchSpace
 
 _WRITTEN = re.compile(r"([0-9]{1,9})/([0-9]{1,9})")
-#: more shards than any scheduler takes in one array
+#: more shards than any scheduler accepts in one array
 MOST_SHARDS = 1_000_000
 
 
 class EmptyShardError(ZcbenchError):
-    """No network, or no trial, of a run belongs to its shard: there is nothing to do, and nothing to show."""
+    """No network or trial of a run belongs to its shard, so there is nothing to do or show."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class Shard:
     """One of several parts of a run.
 
     Attributes:
-        number: which, from 1.
-        count: how many there are.
-        again: deal keys out by another hash, so that what one shard left undone is spread over all.
+        number: number of the shard, from 1.
+        count: number of shards.
+        again: use another hash, so that the missing results of one earlier shard are spread over all.
 
     Raises:
         InvalidInputError: there is no such shard.
@@ -57,7 +57,7 @@ class Shard:
         return stable_seed("missing" if self.again else "shard", key) % self.count == self.number - 1
 
     def of(self, keys: Iterable[str]) -> list[str]:
-        """The keys that belong to it, in their order."""
+        """Return the keys that belong to it, in their order."""
         return [key for key in keys if key in self]
 
 
@@ -69,14 +69,14 @@ def parse_shard(text: str, *, again: bool = False) -> Shard:
         again: as in :class:`Shard`.
 
     Raises:
-        InvalidInputError: it is written otherwise, or there is no such shard.
+        InvalidInputError: it has another form, or there is no such shard.
     """
     found = _WRITTEN.fullmatch(text.strip()) if isinstance(text, str) else None
     if not found:
-        raise InvalidInputError(f"the shard {rules.shown(text)}: write its number and how many there are, 3/100.")
+        raise InvalidInputError(f"the shard {rules.shown(text)}: write its number and the number of shards, 3/100.")
     return Shard(int(found[1]), int(found[2]), again)
 
 
 def of_shard(shard: Shard, space: SearchSpace, architectures: Iterable[Architecture]) -> list[Architecture]:
-    """The architectures whose networks belong to a shard, in their order."""
+    """Return the architectures whose networks belong to a shard, in their order."""
     return [architecture for architecture in architectures if space.canonical(architecture).key in shard]

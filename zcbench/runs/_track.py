@@ -13,21 +13,21 @@ from zcbench import _arguments as rules
 from zcbench._display import brief, many, plain
 from zcbench.errors import InvalidInputError, UnknownNameError, ZcbenchError
 
-#: training networks and number of splits, unless a track says otherwise
+#: default numbers of training networks, and of splits
 SIZES = (10, 20, 50, 100, 200, 500, 1000)
 SEEDS = 10
-#: shares of a curve that are seen, and complete curves to learn from
+#: default shares of a curve that predictors receive, and number of complete curves to learn from
 CONTEXTS = (0.1, 0.2, 0.5, 0.8)
 COMPLETE = 20
 
 SCORES, PREDICTORS, SEARCHES, CURVES = KINDS = ("scores", "predictors", "searches", "curves")
-#: the field that makes a track one of a kind, and how its entries are called
+#: the field that determines the kind of a track, and the noun for its entries
 MAKES = {
     PREDICTORS: ("predictors", "predictor"),
     SEARCHES: ("searchers", "searcher"),
     CURVES: ("curve_predictors", "curve predictor"),
 }
-#: fields that tracks of some kinds alone have
+#: fields of tracks of only some kinds
 OF_KINDS = {
     "seed": (SCORES,),
     "proxies": (SCORES,),
@@ -50,23 +50,23 @@ OF_KINDS = {
     "contexts": (CURVES,),
     "complete": (CURVES,),
 }
-#: what says which track it is, and not what is done
+#: fields that identify a track and do not change the work
 _HEAD = ("name", "version", "summary")
 _LONGEST_NAME = 80
 _T = TypeVar("_T")
 
 
 class Settings(NamedTuple):
-    """Fields that may have a value for each benchmark, in a table by its name; here for one.
+    """The fields that may differ between benchmarks, for one benchmark.
 
     Attributes:
-        target: column; None for the benchmark's own choice.
+        target: column; None for the default target of the benchmark.
         limit: number of architectures; None for all.
         batch_size: samples in the batch.
-        guide: columns that searchers see, separated by commas; None for the benchmark's own choice.
-        budget: what a search may spend, "100" evaluations or "12000s".
-        cost: column of training seconds, or seconds of every network; None for what the table tells.
-        curve: the metric whose learning curves are forecast; None for the benchmark's own choice.
+        guide: columns that searchers receive, separated by commas; None for the default of the benchmark.
+        budget: limit of a search, "100" evaluations or "12000s".
+        cost: column of training seconds, or seconds of every network; None for the default of the table.
+        curve: the metric whose learning curves are forecast; None for the default of the benchmark.
     """
 
     target: str | None
@@ -83,43 +83,43 @@ PER_BENCHMARK = Settings._fields
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Track:
-    """What makes results comparable.
+    """A plan of work that makes results comparable.
 
     A track without predictors, searchers and curve predictors is one of scores. ``target``, ``limit``, ``batch_size``,
-    ``guide``, ``budget``, ``cost`` and ``curve`` may be mappings by benchmark; a benchmark that is not in one has the
+    ``guide``, ``budget``, ``cost`` and ``curve`` may be mappings by benchmark; a benchmark without an entry has the
     default.
 
     Attributes:
-        name: its name; empty for one that is made of options.
+        name: its name; empty for a track from options.
         version: raised whenever the plan changes.
         summary: one sentence.
-        benchmarks: names of benchmarks, or paths of one's own tables; none if whoever runs the track says it.
-        target: column to rank against, or by which searches are judged; None for the benchmark's own choice. It also
-            decides the data set.
-        limit: number of architectures, drawn at random; of predictors and curves, of equivalence classes. None for all.
-            A larger limit keeps what a smaller one had.
-        seed: decides the sample, the batch and the initial weights.
+        benchmarks: names of benchmarks, or paths of user-defined tables; empty if the caller names the benchmark.
+        target: column to rank against, or by which searches are judged; None for the default target of the benchmark.
+            It also determines the data set.
+        limit: number of random architectures; for predictors and curves, of equivalence classes. None for all. A
+            larger limit includes the architectures of a smaller one.
+        seed: determines the sample, the batch and the initial weights.
         batch_size: samples in the batch.
-        proxies: names, patterns, "standard" or "all"; None for "standard". Of a table of numbers, its columns.
+        proxies: names, patterns, "standard" or "all"; None for "standard". For a table of numbers, its columns.
         ensembles: combinations of proxies.
         predictors: labels, patterns or "all".
         train_sizes: numbers of trained networks to learn from; with a transfer, those of the other benchmark. None for
-            10 to 1,000, as far as a table has room for them beside as many to test on.
+            10 to 1,000, up to half of the table.
         seeds: number of splits, the same for all predictors; or of searches; or of parts of the curves.
-        tuned: with a transfer, numbers of networks of the benchmark itself that are seen last.
+        tuned: with a transfer, numbers of networks of the benchmark itself to learn from last.
         transfer_from: "BENCHMARK" or "BENCHMARK/TARGET" to learn from first.
         searchers: labels, patterns or "all".
-        scorers: what helps each of the searchers: "none", or roles and scorers, "warm-start=naswot, filter=-params".
-        guide: columns that searchers see, separated by commas, with "-" before a fact that is to be low; None for the
-            benchmark's own choice.
-        budget: what each search may spend, "100" evaluations or "12000s".
+        scorers: the scorers of each searcher: "none", or roles and scorers, "warm-start=naswot, filter=-params".
+        guide: columns that searchers receive, separated by commas, with "-" before a fact to minimise; None for the
+            default of the benchmark.
+        budget: limit of each search, "100" evaluations or "12000s".
         constraints: bounds on facts and scorers, "params_M<=1".
-        cost: column of training seconds, or seconds of every network; None for what the table tells.
+        cost: column of training seconds, or seconds of every network; None for the default of the table.
         curve_predictors: labels, patterns or "all".
-        curve: the metric whose learning curves are forecast; None for one of validation, else the benchmark's target.
-        bounds: least and greatest value of that metric, (0, 100) of percentages; None for what the table tells.
-        contexts: shares of a curve that are seen, above 0 and below 1.
-        complete: complete curves of other networks that curve predictors which learn are given.
+        curve: the metric whose learning curves are forecast; None for a validation metric, or else the target.
+        bounds: smallest and largest value of that metric, (0, 100) for percentages; None for the default of the table.
+        contexts: shares of a curve that predictors receive, above 0 and below 1.
+        complete: number of complete curves of other networks for curve predictors that learn.
     """
 
     name: str = ""
@@ -172,7 +172,7 @@ class Track:
 
     @property
     def kind(self) -> str:
-        """What its work is about: "scores", "predictors", "searches" or "curves"."""
+        """The kind of its work: "scores", "predictors", "searches" or "curves"."""
         return next((kind for kind, (field, _) in MAKES.items() if getattr(self, field)), SCORES)
 
     @property
@@ -182,7 +182,7 @@ class Track:
 
     @property
     def benchmark(self) -> str:
-        """The only benchmark.
+        """The single benchmark.
 
         Raises:
             InvalidInputError: there are none or several.
@@ -195,24 +195,24 @@ class Track:
 
     @property
     def transfer(self) -> tuple[str, str | None] | None:
-        """Benchmark and column to learn from first."""
+        """The benchmark and the column to learn from first."""
         if self.transfer_from is None:
             return None
         benchmark, _, column = self.transfer_from.partition("/")
         return benchmark, column or None
 
     def for_benchmark(self, name: str) -> Track:
-        """The track on one benchmark; every field has one value.
+        """Return the track on one benchmark, where every field has one value.
 
         Raises:
-            UnknownNameError: the track is of other benchmarks.
+            UnknownNameError: the track does not have this benchmark.
         """
         if self.benchmarks and name not in self.benchmarks:
             raise UnknownNameError(f"benchmark of the track {self.name}".rstrip(), name, self.benchmarks)
         return replace(self, benchmarks=(name,), **self.settings(name)._asdict())
 
     def settings(self, benchmark: str) -> Settings:
-        """What may differ from benchmark to benchmark, for one of them."""
+        """Return the fields that may differ between benchmarks, for one benchmark."""
         every = (getattr(self, field) for field in PER_BENCHMARK)
         return Settings(
             *(
@@ -222,7 +222,7 @@ class Track:
         )
 
     def with_fields(self, **given: Any) -> Track:
-        """The track with other fields. One with other benchmarks keeps what is said of each benchmark that it has.
+        """Return the track with other fields. Values for a benchmark are kept if the new track has the benchmark.
 
         Raises:
             UnknownNameError: there is no such field.
@@ -238,7 +238,7 @@ class Track:
         return replace(self, **given)
 
     def fields(self) -> dict[str, Any]:
-        """Fields that are not the default, as JSON and TOML write them."""
+        """Return the fields that differ from the default, as JSON and TOML write them."""
         found = {field.name: getattr(self, field.name) for field in fields(self)}
         return {
             name: list(value) if isinstance(value, tuple) else value
@@ -247,9 +247,9 @@ class Track:
         }
 
     def changes(self, other: Track) -> dict[str, Any]:
-        """Fields of another track that say otherwise than this one, on the benchmarks of the other.
+        """Return the fields of another track that differ from this one, on the benchmarks of the other.
 
-        The benchmarks themselves are such a field only if this track names others.
+        The benchmarks are such a field only if this track names others.
         """
         own = self.with_fields(benchmarks=other.benchmarks)
         names = [field.name for field in fields(self) if field.name not in _HEAD]
@@ -260,27 +260,27 @@ class Track:
 
 
 def _goes_with(kinds: Sequence[str], kind: str) -> str:
-    """Why a field of some kinds of tracks does not belong to another kind."""
+    """Return why a field does not belong to a kind of track."""
     words = {one: f"{word}s" for one, (_, word) in MAKES.items()}
     if SCORES in kinds:
-        return f"does not go with {words[kind]}"
+        return f"does not apply to {words[kind]}"
     *several, last = [words[one] for one in kinds]
-    return f"goes with {', '.join(several)} or {last}" if several else f"goes with {last}"
+    return f"applies to {', '.join(several)} or {last}" if several else f"applies to {last}"
 
 
 def known_fields(given: Mapping[str, Any]) -> None:
-    """UnknownNameError for a name that is no field of a track."""
+    """Raise UnknownNameError for a name that is not a field of a track."""
     for name in given:
         if name not in DEFAULTS:
             raise UnknownNameError("field of a track", name, DEFAULTS)
 
 
 def track_of(content: Mapping[str, Any], where: str) -> Track:
-    """The track that a mapping describes, as TOML or JSON gives it.
+    """Return the track of a mapping from TOML or JSON.
 
     Args:
-        content: fields; "benchmark" may stand for "benchmarks", and "kind" may say what follows from the others.
-        where: what holds it, for messages.
+        content: fields; "benchmark" is allowed for "benchmarks", and "kind" may state the kind explicitly.
+        where: the source of the mapping, for messages.
 
     Raises:
         InvalidInputError: a field is unknown or has a value of the wrong type or out of range.
@@ -304,26 +304,26 @@ def track_of(content: Mapping[str, Any], where: str) -> Track:
 
 
 def read_track(path: str | os.PathLike[str]) -> Track:
-    """The track of a TOML file; without a name it has that of the file.
+    """Read the track of a TOML file; a track without a name has the name of the file.
 
     Raises:
-        InvalidInputError: the file cannot be read, is no TOML, or a field is not as it must be.
+        InvalidInputError: the file cannot be read, is not TOML, or a field is invalid.
     """
     path = Path(rules.path("a track's TOML file", path))
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows' editors write a mark of byte order
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # editors on Windows write a byte order mark
     except OSError as error:
         raise InvalidInputError(
             f"{path} cannot be read ({error.strerror or error}): give a track's TOML file."
         ) from None
     except ValueError as error:  # also of UTF-8
-        raise InvalidInputError(f"{path} is no TOML: {error}.") from None
+        raise InvalidInputError(f"{path} is not TOML: {error}.") from None
     except RecursionError:
-        raise InvalidInputError(f"{path} is no track: brackets stand in one another without end.") from None
+        raise InvalidInputError(f"{path} is not a track: its brackets are nested too deeply.") from None
     return track_of({"name": path.stem, **content}, str(path))
 
 
-# -- what fields hold --------------------------------------------------------------------------
+# -- values of fields --------------------------------------------------------------------------
 
 
 def _optional(rule: Callable[[str, Any], _T]) -> Callable[[str, Any], _T | None]:
@@ -331,7 +331,7 @@ def _optional(rule: Callable[[str, Any], _T]) -> Callable[[str, Any], _T | None]
 
 
 def _name(what: str, value: object) -> str:
-    """One line that can name a file too: results of a track are written under its name."""
+    """Check that a name is one line and valid as the name of a file, because result files have this name."""
     found = rules.text(what, value)
     odd = len(found) > _LONGEST_NAME or found != found.strip() or not found.isprintable()
     if odd or found[:1] == "." or "/" in found or "\\" in found:
@@ -372,14 +372,14 @@ def _count(what: str, value: Any) -> int:
 
 
 def _budget(what: str, value: Any) -> str:
-    """A budget as text; a whole number is one of evaluations."""
+    """Return a budget as text; a whole number is a number of evaluations."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(rules.whole(what, value, 1, 10**9))
     return rules.text(what, value)
 
 
 def _shares(what: str, value: Any) -> tuple[float, ...]:
-    """Shares of a curve, in order, each once."""
+    """Return shares of a curve, in order, each once."""
     every = [rules.number(what, one) for one in (value if isinstance(value, list | tuple) else (value,))]
     if not every or not all(0 < one < 1 for one in every):
         raise InvalidInputError(f"{what} {rules.shown(value)}: give shares of a curve between 0 and 1, e.g. 0.1, 0.5.")
@@ -387,15 +387,15 @@ def _shares(what: str, value: Any) -> tuple[float, ...]:
 
 
 def _bounds(what: str, value: Any) -> tuple[float, float]:
-    """A least and a greatest value."""
+    """Return a smallest and a largest value."""
     every = [rules.number(what, one) for one in value] if isinstance(value, list | tuple) else []
     if len(every) != 2 or not every[0] < every[1]:
-        raise InvalidInputError(f"{what} {rules.shown(value)}: give the least and the greatest value, e.g. 0, 100.")
+        raise InvalidInputError(f"{what} {rules.shown(value)}: give the smallest and the largest value, e.g. 0, 100.")
     return every[0], every[1]
 
 
 def _seconds(what: str, value: Any) -> str:
-    """The name of a column, or seconds as text."""
+    """Return the name of a column, or seconds as text."""
     return str(rules.number(what, value, 0)) if isinstance(value, int | float) else rules.text(what, value)
 
 

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 
 class SearchPlan(Listed[SearchTrace]):
-    """Which searchers search, helped by which scorers, from which seeds; keys are "0 evolution | none".
+    """The plan of searches with searchers, scorers and seeds; keys are "0 evolution | none".
 
     Args:
-        searching: what workers do.
+        searching: the work of the workers.
         searchers: labels.
         scorers: texts of scorers by role, and "none".
         seeds: number of searches of each.
@@ -42,11 +42,11 @@ class SearchPlan(Listed[SearchTrace]):
 
     @property
     def traces(self) -> dict[str, SearchTrace]:
-        """The searches of the plan that have been done, by key."""
+        """The finished searches of the plan, by key."""
         return {key: trace for (key, _), trace in self.done.items()}
 
     def stored(self, store: Store) -> tuple[Iterable[SearchTrace], Sequence[str]]:
-        """Searches on the benchmark, and what reading them left out."""
+        """Return searches on the benchmark, and sentences about excluded ones."""
         searches = store.searches(self.benchmark)
         return searches, searches.notes
 
@@ -58,7 +58,7 @@ class SearchPlan(Listed[SearchTrace]):
 def _wanted(
     searching: TableSearching, searchers: Sequence[str], scorers: Sequence[str], seeds: int
 ) -> dict[tuple[str, str], SearchTrace]:
-    """Traces without results, by the worker's key and part."""
+    """Return traces without results, by key and part of the worker."""
     found: dict[tuple[str, str], SearchTrace] = {}
     several = [f"{searcher} | {text}" for searcher in searchers for text in scorers]
     codes = searching.codes = {what: searching.code(what) for what in several}
@@ -86,9 +86,9 @@ def _wanted(
 
 
 def scores_first(plan: SearchPlan, track: Track) -> Track | None:
-    """The track that measures the proxies which the plan's searches ask; None without any."""
+    """Return the track that measures the proxies of the searches; None without proxies."""
     searching = plan.work
-    assert isinstance(searching, TableSearching)  # made by the plan's maker
+    assert isinstance(searching, TableSearching)  # from the maker of the plan
     if not (proxies := searching.proxies(track.scorers)):
         return None
     return Track(target=searching.context.target, batch_size=searching.batch_size, proxies=tuple(proxies))
@@ -97,11 +97,11 @@ def scores_first(plan: SearchPlan, track: Track) -> Track | None:
 def plan_of(
     track: Track, benchmark: Benchmark, store: Store, imports: Sequence[str] = (), shard: Shard | None = None
 ) -> SearchPlan:
-    """The plan of a track's searches on a benchmark.
+    """Return the plan of the searches of a track on a benchmark.
 
     Raises:
         UnknownNameError: there is no such searcher, scorer or column.
-        InvalidInputError: a text of scorers is not written as it must be.
+        InvalidInputError: a text of scorers has another form.
     """
     settings = track.settings(benchmark.name)
     guide = guide_and_report(benchmark)[0] if settings.guide is None else settings.guide
@@ -121,12 +121,12 @@ def plan_of(
 
 
 def compared(traces: Mapping[str, SearchTrace], benchmark: Benchmark, track: Track) -> SearchComparison:
-    """What searches found, in the table that they searched.
+    """Compare the results of searches in the table that they searched.
 
     Args:
         traces: by "seed searcher | scorers".
         benchmark: the table.
-        track: what was searched; its target is reported, by default the test column that goes with the guide.
+        track: the track; its target is reported, by default the test column that belongs to the guide.
 
     Raises:
         ZcbenchError: every search failed; the message has the reasons.
@@ -142,7 +142,7 @@ def compared(traces: Mapping[str, SearchTrace], benchmark: Benchmark, track: Tra
     found = looked_up(traces.values(), benchmark, [target])
     if not found:
         raise ZcbenchError(" ".join(["no search was done.", *notes]))
-    # Networks that were trained in part are no evaluations to count: what all spent alike are seconds.
+    # Partly trained networks are not whole evaluations, so seconds are the common cost.
     parts = any(trace.epochs for trace in traces.values())
     seconds = Budget.of(settings.budget).seconds is not None or parts
     return compare_searches(
@@ -156,7 +156,7 @@ def compared(traces: Mapping[str, SearchTrace], benchmark: Benchmark, track: Tra
 
 
 def _by_label(traces: Iterable[SearchTrace]) -> list[tuple[SearchTrace, int]]:
-    """The first trace of each label, and how many there are."""
+    """Return the first trace of each label, and the number of traces."""
     found: dict[str, list[SearchTrace]] = {}
     for trace in traces:
         found.setdefault(trace.label, []).append(trace)
@@ -171,7 +171,7 @@ def _cost(text: str | None) -> str | float | None:
 
 
 def _labels(text: str) -> list[str]:
-    """Labels of searchers for a name with settings, or a pattern."""
+    """Return labels of searchers for a name with settings, or a pattern."""
     name, colon, settings = text.partition(":")
     names = list_searchers(*(() if name == "all" else (name,)))
     return [get_searcher(f"{one}{colon}{settings}").label_ for one in names]
@@ -192,20 +192,20 @@ def run_searches(
 ) -> dict[str, SearchTrace]:
     """Make sure that the store holds every search of the track, and return them by "seed searcher | scorers".
 
-    Proxies that scorers are made of are measured first, on all architectures of the table, and stored as records. So a
-    search costs the same whoever searched before: a score costs what it cost when it was measured.
+    Proxies of scorers are measured first, on all architectures of the table, and stored as records. The cost of a
+    search is then independent of earlier searches: a score costs its measured time.
 
     Args:
         track: searchers, scorers, budget and seeds; its fields for this benchmark count.
         benchmark: its table.
-        store: where traces and records go and where finished ones are found.
+        store: the store for new traces and records, which also has the finished ones.
         workers: worker processes with one thread each; 0 computes in this process.
         imports: Python files that a worker imports.
         retry: statuses to compute again, any of :data:`zcbench.runs.RETRIES`.
-        timeout: seconds that a search may take; beyond them the status is "timed-out".
-        progress: called at the beginning and after every search.
-        shard: the part that is done, of the searches by seed, searcher and scorers.
-        executor: what has the work done elsewhere; see :func:`zcbench.runs.resume`.
+        timeout: largest number of seconds for a search; after it the status is "timed-out".
+        progress: called at the start and after every search.
+        shard: the part to do, of the searches by seed, searcher and scorers.
+        executor: engine that runs the work on other machines; see :func:`zcbench.runs.resume`.
     """
     plan = plan_of(track, benchmark, store, imports, shard)
     if (scored := scores_first(plan, track)) is not None:

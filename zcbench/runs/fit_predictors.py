@@ -47,27 +47,27 @@ def run_predictors(
     """Make sure that the store holds every trial of the track, and return them.
 
     Proxies that are features are measured first, on all architectures of the pool, and stored as records. Predictors
-    that do not apply to the benchmark (it has no learning curve that they see, say) are left out where others do.
+    that do not apply to the benchmark, for example without learning curves, are excluded if others apply.
 
     Args:
         track: predictors, sizes and seeds; its fields for this benchmark count.
         benchmark: its table.
-        store: where trials and records go and where finished ones are found.
-        transfer_from: the table of the benchmark that the track learns from first.
+        store: the store for new trials and records, which also has the finished ones.
+        transfer_from: the table of the benchmark to learn from first.
         workers: worker processes with one thread each; 0 computes in this process.
         imports: Python files that a worker imports.
         retry: statuses to compute again, any of :data:`zcbench.runs.RETRIES`.
-        timeout: seconds that a trial may take, and each score of a proxy; beyond them the status is "timed-out". It
-            needs a worker process, also with 0 workers.
-        progress: called at the beginning and after every score of a proxy and every trial.
-        shard: the part that is done, of the trials by seed and predictor, of features by network. Where features that
-            other shards measure are missing, no trial is done.
-        executor: what has the work done elsewhere; see :func:`zcbench.runs.resume`.
-        notes: grows by a sentence for each predictor that does not apply.
+        timeout: largest number of seconds for a trial, and for each score of a proxy; after it the status is
+            "timed-out". It needs a worker process, also with 0 workers.
+        progress: called at the start and after every score of a proxy and every trial.
+        shard: the part to do, of the trials by seed and predictor, of features by network. If features of other shards
+            are missing, no trial is run.
+        executor: engine that runs the work on other machines; see :func:`zcbench.runs.resume`.
+        notes: receives a sentence for each predictor that does not apply.
 
     Raises:
         InvalidInputError: a size, the timeout or a status is out of range, or the benchmark to learn from is missing
-            or is what is tested.
+            or is the tested one.
         StoreError: a trial cannot be written; all earlier ones are kept.
     """
     check_timeout(timeout)
@@ -107,9 +107,9 @@ def plans_ahead(
     transfer_from: Benchmark | None = None,
     shard: Shard | None = None,
 ) -> list[ScorePlan | TrialPlan]:
-    """What :func:`run_predictors` would do, as plans: of features on each benchmark, and of the trials.
+    """Return the plans of :func:`run_predictors`: of features on each benchmark, and of the trials.
 
-    Trials depend on the features: where some are missing, no trial counts as known.
+    Trials depend on the features: if some are missing, no trial counts as known.
     """
     sweep, found = _Sweep(track, benchmark, transfer_from), list[ScorePlan | TrialPlan]()
     for number, scored in sweep.features():
@@ -117,13 +117,13 @@ def plans_ahead(
         part = everything if shard is None else of_shard(shard, table.space, everything)
         found.append(ScorePlan(scored, table, part))
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # what was never measured has no median
+            warnings.simplefilter("ignore", RuntimeWarning)  # an unmeasured proxy has no median
             sweep.measured(number, scored, store)
     return [*found, sweep.plan((), shard)]
 
 
 class _Sweep:
-    """Pools to learn from and to test on, and what is fitted."""
+    """The pools to learn from and to test on, and the predictors."""
 
     def __init__(self, track: Track, benchmark: Benchmark, transfer_from: Benchmark | None) -> None:
         self._track, self._benchmark = track, benchmark
@@ -144,28 +144,28 @@ class _Sweep:
         self._proxies = sorted(needs.proxies)
 
     def features(self) -> Iterator[tuple[int, Track]]:
-        """Number of a pool, and the track that measures the proxies which predictors see of it, where they do."""
+        """Return the number of each pool with proxies as features, and the track that measures them."""
         for number, target in enumerate(self._targets):
             missing = tuple(label for label in self._proxies if label not in self.pools[number].facts)
             if missing:
                 yield number, Track(target=target, batch_size=self._settings.batch_size, proxies=missing)
 
     def measured(self, number: int, scored: Track, store: Store) -> None:
-        """Take the scores of a pool from the store."""
+        """Read the scores of a pool from the store."""
         self.pools[number] = _with_scores(self.pools[number], self.tables[number], scored, store)
 
     def plan(self, imports: Sequence[str], shard: Shard | None) -> TrialPlan:
-        """The trials, or those of a shard."""
+        """Return the plan of the trials, or of those of a shard."""
         fitting = PredictorFitting(self.pools[0], self.pools[1] if len(self.pools) == 2 else None, tuple(imports))
         plan = TrialPlan(self._benchmark.name, fitting, self._labels, self._sizes, self._tuned, self._track.seeds)
         return plan if shard is None else plan.only(shard.of(plan.keys))
 
 
 def _applying(labels: Sequence[str], pools: Sequence[Pool], tables: Sequence[Benchmark]) -> tuple[list[str], list[str]]:
-    """Predictors whose encodings find in the tables what they see, and a sentence for each of the others.
+    """Return the predictors whose encodings apply to the tables, and a sentence for each of the others.
 
     Raises:
-        ZcbenchError: why the first does not apply, if none does.
+        ZcbenchError: no predictor applies; the message has the reason of the first.
     """
     found: list[str] = []
     used: list[str] = []
@@ -190,7 +190,7 @@ def _applying(labels: Sequence[str], pools: Sequence[Pool], tables: Sequence[Ben
 
 
 def _try(part: Encoding, benchmark: Benchmark) -> None:
-    """UnsupportedModelError if a search space lacks what an encoding needs; networks are not built to know it."""
+    """Raise UnsupportedModelError if a search space lacks what an encoding needs, without building networks."""
     if part.kind in ("vector", "graph") and not part.from_table:
         with Foreign() as call:
             part.rows(benchmark.architectures[:1])
@@ -201,7 +201,7 @@ def _try(part: Encoding, benchmark: Benchmark) -> None:
 def _transfer(
     track: Track, benchmark: Benchmark, transfer_from: Benchmark | None
 ) -> list[tuple[Benchmark, str | None]]:
-    """The table and column to learn from first, if the track has them."""
+    """Return the table and column to learn from first, if the track has them."""
     if (asked := track.transfer) is None:
         if track.tuned:
             who = f"the track {track.name}" if track.name else f"tuned {list(track.tuned)}"
@@ -217,23 +217,23 @@ def _transfer(
     tested = benchmark.target(track.settings(benchmark.name).target)
     if table.name == benchmark.name and table.target(column) == tested:
         raise InvalidInputError(
-            f"transfer_from names what is tested, {benchmark.name}/{tested.name}: leave it out, or name another "
+            f"transfer_from names the tested column, {benchmark.name}/{tested.name}: omit it, or name another "
             "benchmark or target."
         )
     return [(table, column)]
 
 
 class TrialPlan(Listed[Trial]):
-    """Which predictors are fitted and tested, on which splits.
+    """The plan of fitting and testing predictors on splits.
 
-    Trials go seed by seed: what is cut off early still compares all predictors on the same splits.
+    Trials are ordered by seed, so that an interrupted run compares all predictors on the same splits.
 
     Args:
-        benchmark: name of the benchmark that is tested on.
-        fitting: what workers do.
+        benchmark: name of the tested benchmark.
+        fitting: the work of the workers.
         predictors: labels.
-        sizes: training networks; with a transfer, those of the benchmark that is learned from first.
-        tuned: with a transfer, networks of the benchmark itself that are seen last.
+        sizes: numbers of training networks; with a transfer, those of the benchmark to learn from first.
+        tuned: with a transfer, numbers of networks of the benchmark itself to learn from last.
         seeds: number of splits.
     """
 
@@ -252,11 +252,11 @@ class TrialPlan(Listed[Trial]):
 
     @property
     def trials(self) -> list[Trial]:
-        """The trials of the plan that have been done."""
+        """The finished trials of the plan."""
         return list(self.done.values())
 
     def stored(self, store: Store) -> tuple[Iterable[Trial], Sequence[str]]:
-        """Trials on the benchmark, and what reading them left out."""
+        """Return trials on the benchmark, and sentences about excluded ones."""
         trials = store.trials(self.benchmark)
         return trials, trials.notes
 
@@ -272,7 +272,7 @@ def _fitting_sizes(rows: int) -> tuple[int, ...]:
 def _wanted(
     fitting: PredictorFitting, predictors: Sequence[str], sizes: Sequence[int], tuned: Sequence[int], seeds: int
 ) -> dict[tuple[str, str], Trial]:
-    """Trials without results, by the worker's key and part."""
+    """Return trials without results, by key and part of the worker."""
     pool, transfer_from = fitting.pool, fitting.transfer_from
     first = "" if transfer_from is None else f"{transfer_from.benchmark}/{transfer_from.target.name}"
     found: dict[tuple[str, str], Trial] = {}
@@ -302,7 +302,7 @@ def _wanted(
 
 
 def _with_scores(pool: Pool, benchmark: Benchmark, track: Track, store: Store) -> Pool:
-    """The pool with the scores of proxies, as they are: predictors learn the direction."""
+    """Return the pool with the scores of proxies, unchanged, because predictors learn the direction."""
     plan = ScorePlan(track, benchmark, pool.architectures)
     row = {key: i for i, key in enumerate(pool.keys)}
     scores = {label: np.full(len(pool), np.nan) for label in plan.proxies}

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 class CurvePlan(Listed[CurveTrial]):
-    """Which curve predictors are tested on which parts of the curves, at which contexts; keys are "0 lcpfn".
+    """The plan of testing curve predictors on parts of the curves, at several contexts; keys are "0 lcpfn".
 
     Args:
         benchmark: name of the benchmark.
-        forecasting: what workers do.
+        forecasting: the work of the workers.
         curve_predictors: labels.
-        contexts: shares of a curve that are seen.
+        contexts: shares of a curve that predictors receive.
     """
 
     what, units, kind = "forecasts", "parts", CurveTrial
@@ -40,11 +40,11 @@ class CurvePlan(Listed[CurveTrial]):
 
     @property
     def trials(self) -> list[CurveTrial]:
-        """The trials of the plan that have been done."""
+        """The finished trials of the plan."""
         return list(self.done.values())
 
     def stored(self, store: Store) -> tuple[Iterable[CurveTrial], Sequence[str]]:
-        """Forecasts on the benchmark, and what reading them left out."""
+        """Return forecasts on the benchmark, and sentences about excluded ones."""
         trials = store.forecasts(self.benchmark)
         return trials, trials.notes
 
@@ -56,7 +56,7 @@ class CurvePlan(Listed[CurveTrial]):
 def _wanted(
     forecasting: CurveForecasting, labels: Sequence[str], contexts: Sequence[float]
 ) -> dict[tuple[str, str], CurveTrial]:
-    """Trials without results, by the worker's key and part."""
+    """Return trials without results, by key and part of the worker."""
     found: dict[tuple[str, str], CurveTrial] = {}
     curves = forecasting.curves
     codes = forecasting.codes = {label: forecasting.code(label) for label in labels}
@@ -84,7 +84,7 @@ def _wanted(
 def curve_plan(
     track: Track, benchmark: Benchmark, imports: Sequence[str] = (), shard: Shard | None = None
 ) -> CurvePlan:
-    """The plan of a track's forecasts on a benchmark.
+    """Return the plan of the forecasts of a track on a benchmark.
 
     Raises:
         UnknownNameError: there is no such curve predictor or curve.
@@ -115,21 +115,21 @@ def run_curves(
 ) -> CurvePlan:
     """Make sure that the store holds every forecast of the track, and return the plan with its trials.
 
-    Different networks are dealt into as many parts as the track has seeds, and each part is tested once: no curve is
-    tested twice, and all curve predictors are tested on the same curves. Those that learn are given complete curves of
-    the other parts, so that no training of a tested network, or of an equal one, is among them.
+    Different networks are divided into as many parts as the track has seeds, and each part is tested once. No curve is
+    tested twice, and all curve predictors are tested on the same curves. Curve predictors that learn receive complete
+    curves of the other parts, so no training of a tested or equivalent network is among them.
 
     Args:
         track: curve predictors, contexts and seeds; its fields for this benchmark count.
         benchmark: its table.
-        store: where trials go and where finished ones are found.
+        store: the store for new trials, which also has the finished ones.
         workers: worker processes with one thread each; 0 computes in this process.
         imports: Python files that a worker imports.
         retry: statuses to compute again, any of :data:`zcbench.runs.RETRIES`.
-        timeout: seconds that a trial may take; beyond them the status is "timed-out".
-        progress: called at the beginning and after every trial.
-        shard: the part that is done, of the trials by part and curve predictor.
-        executor: what has the work done elsewhere; see :func:`zcbench.runs.resume`.
+        timeout: largest number of seconds for a trial; after it the status is "timed-out".
+        progress: called at the start and after every trial.
+        shard: the part to do, of the trials by part and curve predictor.
+        executor: engine that runs the work on other machines; see :func:`zcbench.runs.resume`.
     """
     plan = curve_plan(track, benchmark, imports, shard)
     resume(plan, store, workers=workers, timeout=timeout, retry=retry, progress=progress, executor=executor)

@@ -48,18 +48,18 @@ def run_scores(
     """Make sure that the store holds every score of the track.
 
     Args:
-        track: what to score; its fields for this benchmark count.
+        track: the plan; its fields for this benchmark are used.
         benchmark: its table.
-        store: where records go and where finished ones are found.
+        store: the store for new records, which also has the finished ones.
         workers: worker processes with one thread each; 0 computes in this process. Scores do not depend on it.
         imports: Python files that a worker imports for the proxies they register.
         retry: statuses to compute again, any of :data:`zcbench.runs.RETRIES`.
-        timeout: seconds that building a network may take, and each score; beyond them the status is "timed-out".
-            Nothing can stop native code in this process: with 0 workers it takes one.
-        progress: called at the beginning and after every score.
-        architectures: what to score instead of the track's sample.
-        sample: SHA-256 of the list that the architectures are from; every new record has it.
-        executor: what has the work done elsewhere; see :func:`zcbench.runs.resume`.
+        timeout: largest number of seconds for building a network, and for each score; after it the status is
+            "timed-out". Native code in this process cannot be stopped, so with 0 workers one process is used.
+        progress: called at the start and after every score.
+        architectures: the architectures to score instead of the sample of the track.
+        sample: SHA-256 of the list of the architectures; every new record has it.
+        executor: engine that runs the work on other machines; see :func:`zcbench.runs.resume`.
 
     Raises:
         InvalidInputError: the number of workers, the timeout or a status is out of range.
@@ -70,7 +70,7 @@ def run_scores(
 
 
 def scorers(track: Track, benchmark: Benchmark) -> list[ProxyInfo]:
-    """The proxies of a track on a benchmark, and those that its ensembles are made of.
+    """Return the proxies of a track on a benchmark, with the members of its ensembles.
 
     Raises:
         UnknownNameError: there is no such proxy or ensemble.
@@ -81,14 +81,14 @@ def scorers(track: Track, benchmark: Benchmark) -> list[ProxyInfo]:
 
 
 class ScorePlan(Plan[Record]):
-    """Which networks are to be measured, and which architectures each measurement serves.
+    """The plan of measuring networks, and the architectures of each measurement.
 
     Args:
-        track: what to score.
+        track: the plan of the run.
         benchmark: its table.
-        architectures: what to score instead of the track's sample.
+        architectures: the architectures to score instead of the sample of the track.
         imports: Python files that a worker imports.
-        sample: SHA-256 of the list that the architectures are from.
+        sample: SHA-256 of the list of the architectures.
     """
 
     what, units = "scores", "architectures"
@@ -110,13 +110,13 @@ class ScorePlan(Plan[Record]):
         trained = any(any(info.trained) for info in infos)
         data = get_batch(samples, None, track.seed)[:TRAINING_SAMPLES] if trained else None
         classes = benchmark.classes[self.target.dataset]
-        #: digest of what strangers wrote of a proxy and of the networks, by label
+        #: digest of user-defined code of a proxy and of the networks, by label
         self.codes = codes_of(infos, benchmark.space)
         self.work = NetworkScoring(benchmark.space.name, classes, batch, track.seed, tuple(imports), data, self.codes)
         self.benchmark = benchmark.name
         self.proxies = {info.label: info for info in infos}
         self.measurement, self.sample = Measurement(benchmark.identifier, batch.provenance, track.seed), sample
-        #: network (canonical string) to the architectures it stands for
+        #: network (canonical string) to its architectures
         self.served: dict[str, list[str]] = {}
         if architectures is None:
             architectures = benchmark.sample(settings.limit, track.seed, self.target.name)
@@ -130,7 +130,7 @@ class ScorePlan(Plan[Record]):
     def _forget(self) -> None:
         self.total = len(self.served) * len(self.proxies)
         self._known: dict[str, set[str]] = {label: set() for label in self.proxies}  # architectures
-        self._measured: dict[tuple[str, str], Record] = {}  # by network and proxy, where it may serve others
+        self._measured: dict[tuple[str, str], Record] = {}  # by network and proxy, if other architectures can use it
 
     @property
     def keys(self) -> list[str]:
@@ -138,39 +138,39 @@ class ScorePlan(Plan[Record]):
         return list(self.served)
 
     def only(self, keys: Iterable[str]) -> Self:
-        """The plan of some of the networks, which knows nothing yet."""
+        """Return the plan of some of the networks, without known records."""
         found = copy.copy(self)
         found.served = {key: self.served[key] for key in keys}
         found._forget()
         return found
 
     def count(self, keys: Iterable[str]) -> int:
-        """How many architectures have these networks."""
+        """Return the number of architectures with these networks."""
         return sum(len(self.served[key]) for key in keys)
 
     def stored(self, store: Store) -> tuple[Iterable[Record], Sequence[str]]:
-        """Records of the plan's batch and proxies, and what reading left out."""
+        """Return records of the plan's batch and proxies, and sentences about excluded ones."""
         records = store.records(self.benchmark)
         return records.where(self.on_batch(records) & self.of_version(records)), records.notes
 
     def on_batch(self, records: Records) -> NDArray[np.bool_]:
-        """Which records are of the plan's table, seed and batch, ``(records,)``."""
+        """Select records of the plan's table, seed and batch, ``(records,)``."""
         return self.measurement.has(records)
 
     def of_version(self, records: Records) -> NDArray[np.bool_]:
-        """Which records are of the plan's proxies in their versions, whatever the code, ``(records,)``."""
+        """Select records of the plan's proxies in their versions, with any code, ``(records,)``."""
         return records.has("proxy", [proxy for proxy, _ in self.versions])
 
     def disagreeing(self, store: Store) -> Mapping[Any, Sequence[Record]]:
-        """Keys of records that do not agree."""
+        """Return the keys of records that disagree."""
         return store.disagreeing(self.benchmark)
 
     def status(self, item: Record) -> Status:
-        """What became of a score."""
+        """Return the status of a score."""
         return item.score.status
 
     def take(self, item: Record) -> None:
-        """Note a score of the architecture, and of all whose network is the same."""
+        """Note a score of an architecture, and of all architectures with the same network."""
         label = self.label_of(item.key)
         network = item.network or item.architecture
         if label is None or network not in self.served:
@@ -180,17 +180,17 @@ class ScorePlan(Plan[Record]):
             self._measured[network, label] = item
 
     def skip(self, key: Any) -> None:
-        """Note an architecture whose scores do not agree."""
+        """Note an architecture whose scores disagree."""
         if (label := self.label_of(key)) is not None:
             self._known[label].add(key[1])
 
     def label_of(self, key: Any) -> str | None:
-        """Label of the proxy whose record of the plan has that key; None for a record of another plan."""
+        """Return the label of the proxy whose record has that key; None for a record of another plan."""
         proxy = self.measurement.proxy_of(key)
         return None if proxy is None else self.versions.get(proxy)
 
     def left(self) -> Left[Record]:
-        """Networks with the proxies that nothing is known of; what is known of an equal network needs no work."""
+        """Return networks with their missing proxies; scores of an equivalent network need no work."""
         left = Left[Record]()
         equals: list[tuple[str, ProxyInfo, str]] = []
         for network, keys in self.served.items():
@@ -211,7 +211,7 @@ class ScorePlan(Plan[Record]):
         return left
 
     def items(self, key: str, part: str, result: Score, environment: str) -> Iterator[Record]:
-        """Records of all architectures that a network serves, but of those that have one."""
+        """Return records of all architectures of a network that have no record."""
         known = self._known[part]
         for architecture in self.served[key]:
             if architecture not in known:
@@ -229,13 +229,13 @@ class ScorePlan(Plan[Record]):
 def collect(
     track: Track, benchmark: Benchmark, store: Store, *, architectures: Sequence[Architecture] | None = None
 ) -> Evaluation:
-    """The evaluation of exactly what a track asks for, from a store that may hold more.
+    """Evaluate exactly the results that a track requests, from a store that may have more.
 
     Args:
-        track: its fields for this benchmark count.
+        track: the track; its fields for this benchmark are used.
         benchmark: its table.
-        store: what has been measured.
-        architectures: what was scored instead of the track's sample.
+        store: the stored records.
+        architectures: the scored architectures, instead of the sample of the track.
     """
     plan = ScorePlan(track, benchmark, architectures)
     stored = store.records(benchmark.name)
@@ -248,9 +248,9 @@ def collect(
     notes = [*stored.notes, *notes, *unknown]
     named = [name for name in asked.distinct("proxy") if name.rpartition("@")[0] in plan.proxies]
     if old := int((asked.has("proxy", named) & ~same).sum()):
-        notes.append(f"{old:,} scores of other versions of these proxies were left out.")
+        notes.append(f"{old:,} scores of other versions of these proxies were excluded.")
     if other := int((same & ~kept).sum()):
-        notes.append(f"{other:,} scores by other code of these proxies or networks were left out.")
+        notes.append(f"{other:,} scores by other code of these proxies or networks were excluded.")
     return summarize(asked.where(kept), benchmark, plan.target.name, ensembles=track.ensembles, notes=notes)
 
 
@@ -269,26 +269,26 @@ def evaluate(
     ensembles: Iterable[str] = (),
     device: str | None = None,
 ) -> Evaluation:
-    """Score a sample of a benchmark's networks and correlate with what training gave.
+    """Score a sample of the networks of a benchmark, and correlate the scores with the results of training.
 
     Args:
         benchmark: name of a benchmark, or a loaded one.
         proxies: names, shell patterns or "all"; default "standard".
-        target: column of the benchmark; default its own choice.
-        limit: number of architectures, drawn at random; None for all.
-        seed: decides the sample, the batch and the initial weights.
+        target: column of the benchmark; default its default target.
+        limit: number of random architectures; None for all.
+        seed: determines the sample, the batch and the initial weights.
         batch_size: samples in the batch.
         workers: worker processes; 0 computes in this process (with workers, call from under
             ``if __name__ == "__main__":``).
-        timeout: seconds that building a network may take, and each score; beyond them the status is "timed-out". It
-            needs a worker process, also with 0 workers.
-        store: folder for the records; a second call with the same folder goes on where the first stopped. Default:
-            a temporary one.
+        timeout: largest number of seconds for building a network, and for each score; after it the status is
+            "timed-out". It needs a worker process, also with 0 workers.
+        store: folder for the records; a second call with the same folder continues the first. Default: a temporary
+            folder.
         ensembles: combinations such as "mean_rank(naswot+synflow)"; their members are scored too.
-        device: where networks are scored; see :func:`zcbench.run`.
+        device: device of the networks; see :func:`zcbench.run`.
 
     Returns:
-        An :class:`Evaluation`: per proxy tau-b and rho with 95 % confidence intervals, what failed, seconds.
+        An :class:`Evaluation`: per proxy tau-b and rho with 95 % confidence intervals, failures, seconds.
 
     Raises:
         UnknownNameError: there is no such benchmark, proxy, target or ensemble.
@@ -300,7 +300,7 @@ def evaluate(
         >>> [entry.n for entry in result.entries]
         [20, 20]
     """
-    del device  # the decorator has it
+    del device  # set by the decorator
     table = benchmark if isinstance(benchmark, Benchmark) else get_benchmark(benchmark)
     if not isinstance(store, (str, os.PathLike, type(None))):
         raise InvalidInputError(f"the store {rules.shown(store)}: give the path of a folder.")
