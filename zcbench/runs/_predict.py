@@ -186,7 +186,7 @@ def _candidates(
                 f"{given.name} is of the space {given.space.name!r}, and {table.name} of {table.space.name!r}: give "
                 "candidates of one space."
             )
-        return given
+        return _without_results(given, table)
     if type(table.space) is TableSpace:
         raise InvalidInputError(
             f"only names are known of these candidates: give a table with the columns of {table.source}, or a "
@@ -204,6 +204,21 @@ def _candidates(
         texts={},
         source="candidates",
         own=None,
+    )
+
+
+def _without_results(given: Benchmark, table: Benchmark) -> Benchmark:
+    """The candidates without results and without columns that were requested for them: these decide no features."""
+    target = table.target()
+    return replace(
+        given,
+        values={target.name: np.full((len(given), 1), np.nan)},
+        targets={target.name: target},
+        default_target=target.name,
+        classes={**given.classes, **table.classes},
+        seeds={},
+        curves={},
+        requested=(),
     )
 
 
