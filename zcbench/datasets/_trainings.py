@@ -63,8 +63,8 @@ def trainings_of(
 ) -> Trainings:
     """Return the training of each row by its seed.
 
-    Where hardly any two architectures share a seed, because each training drew its own, or each seed is that of few of
-    them, the trainings of every architecture are numbered in the order of their seeds. Rows without a seed are further trainings.
+    Where hardly any two architectures share a seed, because each training drew its own, or few share each, the
+    trainings of every architecture are numbered in the order of their seeds. Rows without a seed are further trainings.
 
     Args:
         name: of the column of seeds.
