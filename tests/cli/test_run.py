@@ -380,10 +380,7 @@ def test_what_was_left_out_of_one_s_own_table_is_said(cli, place):
     assert [entry["proxy"] for entry in read["entries"]] == ["my score"]
     assert reason[4:] in " ".join(read["notes"])
     asked = cli("run", "my.csv", "--target", "acc", "--proxies", "p")
-    assert (
-        "has no columns of numbers besides the target that --proxies names. The column 'p' is excluded"
-        in asked.sentence
-    )
+    assert "unknown column 'p': known: my score. The column 'p' is excluded because it mixes" in asked.sentence
     swept = ("--predictors", "gp", "--train-sizes", "2", "--seeds", "1", "--json")
     swept = cli("run", "my.csv", "--target", "acc", *swept)
     assert reason in swept.err

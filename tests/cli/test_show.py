@@ -113,11 +113,11 @@ def test_a_name_with_settings(cli):
 
 def test_docstrings_are_shown_without_markup_and_as_wide_as_the_terminal(cli, monkeypatch):
     text = cli("show", "cifar10").out
-    assert "from ZCBENCH_DATA; " in text and "`" not in text
+    assert "(zcbench data get cifar10)" in text and "`" not in text
     assert "reference:" not in cli("show", "encoding:proxies").out
     monkeypatch.setattr("zcbench.cli._shared._width", lambda usual: 60)
     text = cli("show", "encoding:proxies").out
     # A path is one word.
     assert [line for line in text.splitlines() if len(line) > 60 and "defined in" not in line and " " in line] == []
     assert "\n    members: labels or patterns of proxies; default DEFAULT.\n" in text
-    assert "Scores of proxies, one column each, measured where no table\nhas them; " in text
+    assert "Scores of proxies, one column each, measured if no table has\nthem; " in text

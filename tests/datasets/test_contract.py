@@ -76,7 +76,7 @@ def test_what_every_benchmark_declares():
         card = (cards / f"{name}.md").read_text(encoding="utf8")
         assert card.startswith(f"# {name}\n")
         assert name == "digits-201" or f"| {info.licence} |" in card
-        assert f"cards/{name}.md" in (cards.parents[1] / "README.md").read_text(encoding="utf8")
+        assert f"cards/{name}.md" in (cards.parent / "catalogue.md").read_text(encoding="utf8")
         for remote in info.remotes:
             assert len(remote.sha256) == 64
             assert all(url.startswith("https://") for url in remote.urls)

@@ -111,5 +111,5 @@ def test_import_of_a_tar(tmp_path, monkeypatch, capsys):
     assert main(["data", "import", "nasbench201", str(path)]) == 0
     assert len(zcbench.get_benchmark("nasbench201")) == 3
     path.write_bytes(path.read_bytes()[:5000])
-    assert main(["data", "import", "nasbench201", str(path)]) == 1
+    assert main(["data", "import", "nasbench201", str(path)]) == 2
     assert "download it again" in capsys.readouterr().err

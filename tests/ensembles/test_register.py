@@ -124,7 +124,7 @@ def test_on_the_command_line(tmp_path, capsys):
     assert "vote(params+l2_norm)" in capsys.readouterr().out
     assert main(["list", "ensembles"]) == 0
     assert "synflow+jacov+snip" in capsys.readouterr().out
-    assert main(["leaderboard", "digits-201", *store, "--ensembles", "vote"]) == 1
+    assert main(["leaderboard", "digits-201", *store, "--ensembles", "vote"]) == 2
     assert "vote needs scores of synflow, jacov, snip" in capsys.readouterr().err
 
 

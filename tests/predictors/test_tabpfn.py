@@ -13,15 +13,16 @@ from zcbench.testing import easy_table
 
 def test_tabpfn_reads_the_weights_that_it_is_given(tmp_path, monkeypatch):
     table = easy_table()
-    with pytest.raises(DataMissingError, match=r"none was named: .* tabpfn:weights=PATH"):
-        zcbench.get_predictor("tabpfn").fit(table.known, table.targets)
     weights = tmp_path / "regressor.ckpt"
-    with pytest.raises(DataMissingError, match="there is none at"):
-        zcbench.get_predictor(f"tabpfn:weights={weights}").fit(table.known, table.targets)
-    weights.write_bytes(b"weights")
     monkeypatch.setitem(sys.modules, "tabpfn", None)
     with pytest.raises(MissingDependencyError, match="tabpfn"):
         zcbench.get_predictor(f"tabpfn:weights={weights}").fit(table.known, table.targets)
+    monkeypatch.setitem(sys.modules, "tabpfn", types.SimpleNamespace(TabPFNRegressor=None))
+    with pytest.raises(DataMissingError, match=r"none was named: .* tabpfn:weights=PATH"):
+        zcbench.get_predictor("tabpfn").fit(table.known, table.targets)
+    with pytest.raises(DataMissingError, match="there is none at"):
+        zcbench.get_predictor(f"tabpfn:weights={weights}").fit(table.known, table.targets)
+    weights.write_bytes(b"weights")
     seen = {}
 
     class TabPFNRegressor:  # the package's interface

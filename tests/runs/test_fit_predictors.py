@@ -95,7 +95,7 @@ def test_what_goes_wrong_is_a_trial(tmp_path, monkeypatch):
     trials = sweep(Store(tmp_path), predictors=["gp:kernel=cubic", "tabpfn", "gp"], seeds=1, train_sizes=(8,))
     assert [x.status for x in trials] == ["failed", "failed", "ok"]
     assert trials[0].detail == "kernel='cubic': choose one of rbf, matern."
-    assert "needs its weights" in trials[1].detail
+    assert "needs the package 'tabpfn'" in trials[1].detail
     found = sample_efficiency(trials, table())
     assert found.predictors[0] == "gp"
     asked = []

@@ -83,7 +83,7 @@ def test_a_command_that_fails_names_the_page_and_what_was_said(tmp_path):
     with in_folder(tmp_path), pytest.raises(AssertionError, match=r"page.md:3: .*no-such-proxy"):
         run_page(page)
     page = page_of(tmp_path, ("sh", "rm -r things"))
-    with in_folder(tmp_path), pytest.raises(AssertionError, match="rm is not run here"):
+    with in_folder(tmp_path), pytest.raises(AssertionError, match="rm is not run by this tool"):
         run_page(page)
 
 

@@ -55,7 +55,8 @@ def matching_columns(benchmark: Benchmark, patterns: Iterable[str] | None) -> li
     asked = ["*"] if patterns is None else [" ".join(pattern.split()) for pattern in all_text("columns", patterns)]
     names = [c for c in benchmark.facts if any(c == pattern or fnmatch(c, pattern) for pattern in asked)]
     if not names and patterns is not None and benchmark.facts:
-        raise UnknownNameError("column", asked[0], list(benchmark.facts), _NETWORKS)
+        excluded = (note for note in benchmark.notes if f"{asked[0]!r} is excluded" in note)
+        raise UnknownNameError("column", asked[0], list(benchmark.facts), next(excluded, _NETWORKS))
     if not names:
         which = " that --proxies names" if patterns is not None else ""
         why = " ".join(note for note in benchmark.notes if "is excluded" in note)
