@@ -42,7 +42,7 @@ def test_columns_of_a_benchmark():
     encoding = ColumnEncoding.of(benchmark, sorted(benchmark.facts))
     row = encoding.rows(benchmark.architectures[:1])[0]
     assert row.tolist() == [benchmark.facts[name][0] for name in sorted(benchmark.facts)]
-    with pytest.raises(InvalidInputError, match="'train_seconds' .it is the time that training took"):
+    with pytest.raises(InvalidInputError, match=r"'train_seconds' .it is the time that training took"):
         ColumnEncoding.of(benchmark)
     with pytest.raises(UnknownNameError, match="unknown column 'parms'"):
         ColumnEncoding.of(benchmark, ["parms"])
