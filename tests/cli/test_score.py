@@ -202,7 +202,10 @@ def test_what_is_wrong_in_a_worker_is_the_same_sentence(cli, models):
         (("absent_module:net",), "absent_module could not be imported: ModuleNotFoundError"),
         (("models.py:nett",), "models.py has no 'nett'"),
         (("models.py:number",), "models.py:number raised TypeError"),
-        (("models.py:nothing",), "models.py:nothing returned NoneType, not a network: it must return a torch.nn.Module."),
+        (
+            ("models.py:nothing",),
+            "models.py:nothing returned NoneType, not a network: it must return a torch.nn.Module.",
+        ),
         (("models.py:raises",), "models.py:raises raised ValueError: no weights here"),
         (("models.py:needs",), "models.py:needs raised TypeError"),
         (("models.py:leaves",), "models.py:leaves raised SystemExit: 0"),

@@ -118,6 +118,13 @@ def test_which_to_believe():
     assert "flops was not requested and has the larger mean tau" in last
 
 
+def test_one_benchmark_distinguishes_nothing():
+    last = compared({"num_layers": [1, 2, 3], "jacov": [3, 1, 2]}, kinds=("transformer",)).footnotes()[-1]
+    assert "on 1 benchmark" in last
+    assert "One benchmark does not show which proxy is best on other networks." in last
+    assert "Not distinguishable" not in last
+
+
 def test_equal_models_share_a_place():
     assert "net0 = net2 > net1." in compared({"naswot": [3, 1, 3]}).footnotes()[-1]
 

@@ -4,7 +4,7 @@ import pytest
 
 import zcbench
 from zcbench.datasets import _load, download_benchmark
-from zcbench.datasets._paths import cache_folder, cached, data_folder
+from zcbench.datasets._paths import cache_folder, cached, data_folder, without_folders
 from zcbench.errors import DataMissingError, StoreError
 
 
@@ -71,3 +71,16 @@ def test_a_cache_that_cannot_be_looked_at(monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("ZCBENCH_CACHE", str(tmp_path / "file"))
     assert cached("x.npz") is None
+
+
+def test_sources_without_folders(tmp_path):
+    folder = tmp_path / "data (copy) and more"
+    folder.mkdir()
+    assert without_folders(f"{folder}/a.parquet (means; API v1/2) and b.parquet") == (
+        "a.parquet (means; API v1/2) and b.parquet"
+    )
+    assert without_folders(str(folder)) == folder.name
+    assert without_folders("/nobody/there/a.parquet (one training each)") == "a.parquet (one training each)"
+    assert without_folders("C:\\Users\\me\\a.parquet and b.npz") == "a.parquet and b.npz"
+    assert without_folders("embedded; trained by tools/train_chars.py") == "embedded; trained by tools/train_chars.py"
+    assert without_folders("my.csv") == "my.csv"

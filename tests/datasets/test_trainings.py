@@ -55,6 +55,15 @@ def test_seeds_that_no_two_architectures_share_are_numbered(table):
     assert any("the trainings of each architecture are numbered" in note for note in found.notes)
 
 
+def test_seeds_that_few_architectures_share_take_no_table_of_all(table):
+    """1,200 architectures by 1,200 seeds would be 1.4 million cells for 3,600 trainings."""
+    rows = [(f"n{i}", (i + 400 * k) % 1200, i % 9 + k) for i in range(1200) for k in range(3)]
+    found = table(rows)
+    assert found.values["acc"].shape == (1200, 3)
+    assert found.noise_ceiling().n == 1200
+    assert any("belong to few architectures only" in note for note in found.notes)
+
+
 def test_seeds_may_be_words_and_may_be_missing(table):
     found = table([("a", "x", 1), ("a", "y", 2), ("b", "x", 3), ("b", "NA", 4), ("c", "y", 5), ("d", "", "")])
     assert found.seeds == {"acc": (0, 1, 2)}

@@ -39,9 +39,11 @@ def test_columns_by_name():
 
 def test_columns_of_a_benchmark():
     benchmark = zcbench.get_benchmark("digits-201")
-    encoding = ColumnEncoding.of(benchmark)
+    encoding = ColumnEncoding.of(benchmark, sorted(benchmark.facts))
     row = encoding.rows(benchmark.architectures[:1])[0]
     assert row.tolist() == [benchmark.facts[name][0] for name in sorted(benchmark.facts)]
+    with pytest.raises(InvalidInputError, match=r"'train_seconds' .it is the time that training took"):
+        ColumnEncoding.of(benchmark)
     with pytest.raises(UnknownNameError, match="unknown column 'parms'"):
         ColumnEncoding.of(benchmark, ["parms"])
     with pytest.raises(InvalidInputError, match="the encoding columns needs a table"):

@@ -23,6 +23,7 @@ def suspicious(target, *names):
         ("loss", ["perplexity", "bits per word"]),
         ("edgegpu_latency", ["edgegpu_energy", "edgegpu_latency_2"]),
         ("top1", ["mIoU", "aAcc", "mAP"]),
+        ("test_acc", ["train_time", "training_seconds", "best_epoch"]),
     ],
 )
 def test_names_of_the_same_kind(target, results):

@@ -304,3 +304,10 @@ def test_few_architectures(n):
     assert entry.n == n
     assert math.isnan(entry.tau.value) == (n == 1)
     assert math.isnan(entry.tau.low)
+
+
+def test_no_folder_of_this_machine_is_published(tmp_path):
+    benchmark = dataclasses.replace(toy(TRUTH), source=f"{tmp_path}/t.parquet (means)")
+    evaluation = summarize(records(benchmark, NOISY), benchmark)
+    assert evaluation.source == "t.parquet (means)"
+    assert str(tmp_path) not in evaluation.to_json() + evaluation.to_csv() + evaluation.to_markdown()

@@ -158,3 +158,14 @@ def test_intervals_and_ceilings_need_ten_architectures(n):
         assert math.isfinite(estimate.low) == math.isfinite(estimate.high) == enough
     for estimate in (noise_ceiling(np.c_[x, y]), ceiling_fraction(x, np.c_[x, x + y]), tau_difference(x, -x, y)):
         assert math.isfinite(estimate.value) == enough
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_ceiling_that_one_architecture_makes_has_no_interval():
+    values = [[6, 8], [7, 4], [8, 8], [8, 0], [4, 5], [2, 3], [5, 7], [5, 1], [6, 7], [1, 4]]
+    without = [kendalltau(*np.delete(values, i, 0).T).statistic for i in range(10)]
+    assert 0 in np.round(without, 12)
+    found = ceiling_fraction(range(10), values)
+    assert math.isfinite(found.value)
+    assert math.isnan(found.low)
+    assert math.isnan(found.high)

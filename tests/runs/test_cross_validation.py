@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau
 
-from zcbench.runs._cross_validation import FOLDS, HeldOut, Pairs, choose, folds, hold_out
+from zcbench.metrics import Estimate
+from zcbench.runs._cross_validation import FOLDS, PAIRED, HeldOut, Pairs, _shifted, choose, folds, hold_out
 
 
 def example(rows=12, repeats=2, ties=True, seed=0):
@@ -122,3 +123,27 @@ def test_the_best_of_many_that_know_nothing_has_no_tau():
         assert found.tau.low <= found.tau.value <= found.tau.high
     assert np.mean(before) > 0.25
     assert abs(np.mean(after)) < 0.12
+
+
+def test_a_perfect_tau_that_is_corrected_has_a_useful_interval():
+    """Two perfect predictors on some rows: the correction is small, and so is the change of the interval."""
+    found = Estimate(1.0, 0.6, 1.0, 12)
+    moved = _shifted(found, 0.97)
+    assert moved.value == 0.97
+    assert moved.low == 0.6  # 1 and .97 are both beyond the largest tau on Fisher's scale for 12 rows
+    lower = _shifted(found, 0.7)
+    assert 0 < lower.low < 0.6
+    assert lower.high > 0.7
+
+
+def test_large_folds_use_some_of_the_pairs():
+    """The pairs of 20,000 rows would take 3 x 128 MB for each fold."""
+    rng = np.random.default_rng(0)
+    truth = np.sort(rng.normal(size=20_000))
+    predicted = truth + rng.normal(size=(1, 20_000))
+    pairs = Pairs(folds(range(20_000), 1, 0), predicted, truth)
+    assert max(len(rows) for rows, _ in pairs.parts) <= PAIRED
+    assert sorted(np.concatenate([rows for rows, _ in pairs.parts]).tolist()) == list(range(20_000))
+    assert pairs.estimate().value == pytest.approx(kendalltau(predicted[0], truth).statistic, abs=0.01)
+    few = Pairs(folds(range(5 * PAIRED), 1, 0), predicted[:, : 5 * PAIRED], truth[: 5 * PAIRED])
+    assert len(few.parts) == FOLDS

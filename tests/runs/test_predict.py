@@ -205,3 +205,19 @@ def test_a_benchmark_is_a_table():
     assert found.lower_is_better
     assert len(found.candidates) == 30
     assert found.candidates[0].line == ""
+
+
+def test_results_of_candidates_in_a_benchmark_choose_no_features(tmp_path, monkeypatch):
+    """A column that ranks the candidates' results, and not those of the trained networks, is used."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    tables = []
+    for name, reveals in (("known", False), ("rest", True)):
+        a, b = rng.normal(size=(2, 20))
+        acc = a + rng.normal(size=20)
+        rows = zip(a, acc if reveals else b, acc, acc, strict=True)
+        lines = [f"{name}{k},{','.join(map(str, row))}" for k, row in enumerate(rows)]
+        Path(f"{name}.csv").write_text("\n".join(["arch,a,b,acc,top", *lines]))
+        tables.append(zcbench.own_benchmark(f"{name}.csv", "acc", exclude="top"))
+    known, rest = tables
+    assert predict(known, candidates=rest, predictor="bayesian_ridge").features == ("a", "b")

@@ -89,3 +89,11 @@ def test_nothing_is_told_of_few_networks():
     assert [content[key] for key in ("tau", "tau_low", "tried", "coverage", "std_is")] == [None] * 5
     assert found.footnotes()[0].startswith("With 5 trained networks it cannot be told how well gp ranks")
     assert not any("tau" in note for note in found.footnotes())
+
+
+def test_columns_of_names_that_the_table_has_too():
+    for column, name in (("line", "line"), ("std", "architecture"), ("rank", "architecture")):
+        first = prediction(column=column).rows()[0]
+        assert first[name] == "=a"
+        assert (first["rank"], first["std"]) == (1, 0.0123)
+        assert 4 in first.values()

@@ -158,3 +158,24 @@ def test_a_store_that_cannot_be_written_loses_no_result(store, place):
     found = run("my.csv", target="acc")
     assert len(found.entries) == 2
     assert any("could not be noted in the store" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"settings": {"space": "x"}},
+        {"settings": {"unknown": 1}},
+        {"settings": [1]},
+        {"higher_is_better": 3},
+        {"columns": 5},
+        {"columns": [5]},
+        {"run": 3},
+        {"more": 1},
+    ],
+)
+def test_an_entry_of_another_version_is_one_sentence(store, changed):
+    noted(store)
+    (path,) = store.folder.rglob("*.table.json")
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changed}))
+    with pytest.raises(DataCorruptError, match="another version of zcbench: give the table's"):
+        read_again(store, "own-my", (SCORES,))

@@ -244,6 +244,8 @@ def _believe(found: Comparison) -> str:
     order = _order(found, ranks)
     figures = f"mean tau {fixed(best.mean)}{spread} on {many(count, 'benchmark')}"
     alike = f" Not distinguishable from it there: {', '.join(belief.alike)}." if belief.alike else ""
+    if count == 1 and belief.alike:  # its proxies may well be distinguishable there, and this says nothing of others
+        alike = " One benchmark does not show which proxy is best on other networks."
     if belief.beyond:
         other = belief.standings[belief.beyond]
         alike += f" {belief.beyond} was not requested and has the larger mean tau {fixed(other.mean)} there."

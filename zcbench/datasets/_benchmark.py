@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from zcbench import _arguments as rules
 from zcbench._display import brief, many, plain
+from zcbench.datasets._paths import without_folders
 from zcbench.datasets._trainings import complete_repeats
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.types import Architecture, SearchSpace, Target
@@ -125,6 +126,11 @@ class Benchmark:
     def identifier(self) -> str:
         """Name and version, "digits-201@1"."""
         return f"{self.name}@{self.version}"
+
+    @property
+    def public_source(self) -> str:
+        """The source of the table without folders of this machine, for files that are given to others."""
+        return without_folders(self.source)
 
     def target(self, name: str | None = None) -> Target:
         """Return a column's description; the default target for None.

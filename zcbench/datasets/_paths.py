@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from zcbench.errors import DataMissingError, StoreError
@@ -68,6 +69,20 @@ def cached(name: str) -> Path | None:
     except OSError as error:
         reason = error.strerror or error
         raise StoreError(f"cannot read {folder / name}: {reason}. Set ZCBENCH_CACHE to another folder.") from None
+
+
+def without_folders(source: str) -> str:
+    """Return the source of a table without the folders of this machine: "/home/me/a.parquet (means)" -> "a.parquet …".
+
+    A text that begins with no absolute path is not changed.
+    """
+    if not re.match(r"[/\\]|[A-Za-z]:[/\\]", source):
+        return source
+    # Names of folders may have any characters, so that those that exist are removed first.
+    ends = [place for place, character in enumerate(source) if character in "/\\"]
+    known = max((place for place in ends if Path(source[:place]).is_dir()), default=-1)
+    path, rest = re.match(r"(.*?)( \(.*| and .*|$)", source[known + 1 :], re.DOTALL).groups()  # type: ignore[union-attr]
+    return re.split(r"[/\\]", path)[-1] + str(rest)
 
 
 def _expanded(variable: str, name: str) -> Path:

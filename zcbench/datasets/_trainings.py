@@ -15,6 +15,8 @@ from zcbench.errors import DataCorruptError
 Floats = NDArray[np.float64]
 #: names of columns that are likely to distinguish repeated trainings
 LIKELY = ("seed", "seeds", "random_seed", "seed_id", "run", "run_id", "trial", "repeat", "rep", "replicate")
+#: a table by seed is nearly empty if it has more cells than this for each training, and more than a small number
+_SPARSE, _SMALL = 20, 100_000
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,8 @@ def trainings_of(
 ) -> Trainings:
     """Return the training of each row by its seed.
 
-    Where hardly any two architectures share a seed, because each training drew its own, the trainings of every
-    architecture are numbered in the order of their seeds. Rows without a seed are further trainings.
+    Where hardly any two architectures share a seed, because each training drew its own, or few share each, the
+    trainings of every architecture are numbered in the order of their seeds. Rows without a seed are further trainings.
 
     Args:
         name: of the column of seeds.
@@ -89,7 +91,9 @@ def trainings_of(
     distinct = sorted({key for key in keys if key is not None})
     seeded = sum(key is not None for key in keys)
     notes = []
-    numbered = seeded < 2 * len(distinct)
+    repeated = sum(any(keys[row] is not None for row in rows) for rows in groups)
+    sparse = repeated * len(distinct) > max(_SPARSE * seeded, _SMALL)  # a table by seed would be nearly empty
+    numbered = seeded < 2 * len(distinct) or sparse
     columns = np.zeros(len(texts), np.intp)
     places = {key: place for place, key in enumerate(distinct)}
     width = 0 if numbered else len(distinct)
@@ -102,9 +106,8 @@ def trainings_of(
         columns[without] = start + np.arange(len(without))
         width = max(width, start + len(without) if without or numbered else 0)
     if numbered and distinct:
-        notes.append(
-            f"Most values of {name!r} belong to one architecture only: the trainings of each architecture are numbered."
-        )
+        few = "few architectures" if sparse else "one architecture"
+        notes.append(f"Most values of {name!r} belong to {few} only: the trainings of each architecture are numbered.")
     if further := int(trained.sum()) - seeded:
         notes.append(
             f"{many(further, 'row')} without a value of {name!r} {'is a' if further == 1 else 'are'} further "

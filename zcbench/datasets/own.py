@@ -259,7 +259,7 @@ def own_benchmark(
             target=given,
             space=None if space is None else place.name,
             factory=isinstance(place, FactorySpace),
-            settings={name: value for name, value in settings.items() if value != _USUAL[name]},
+            settings={name: value for name, value in settings.items() if value != SETTINGS[name]},
             arch=column,
             lines=tuple(content.at(places[0]) for places in rows),
         ),
@@ -267,7 +267,7 @@ def own_benchmark(
 
 
 #: arguments of :func:`own_benchmark` that say how a table is read, as they are unless they are given
-_USUAL: Mapping[str, Any] = {
+SETTINGS: Mapping[str, Any] = {
     "arch": None,
     "lower": [],
     "curves": [],
@@ -430,4 +430,4 @@ def _notes(
     return notes + (list(columns.notes) if columns is not None else [])
 
 
-__all__ = ["OWN", "Columns", "own_benchmark", "own_name", "read_columns"]
+__all__ = ["OWN", "SETTINGS", "Columns", "own_benchmark", "own_name", "read_columns"]

@@ -45,6 +45,8 @@ _METRICS = _words(
 _METRICS_ALONE = frozenset(("map", "ap"))
 #: a name of only these words is a statistic, or a split, of some result
 _BARE = _SPLITS | _words("mean avg average std sd sem var median best final last diff delta rank ranking")
+#: a name with one of these words and "train" is the time that training took: "train_time"
+_TIMES = _words("time times seconds secs sec minutes hours hrs duration walltime elapsed cost")
 #: how names of identifiers end
 _IDENTIFIERS = _words("id idx index hash uid uuid")
 #: what is known of a network before it is trained, next to the registered proxies
@@ -92,7 +94,9 @@ def _kinship(target: str, name: str) -> str:
     ours, theirs = _tokens(target), _tokens(name)
     if _is_metric(ours) and _is_metric(theirs):
         return "is a result of training, as {target!r} is"
-    if set(theirs) <= _BARE | _UNITS | _REPEATS and set(theirs) & _BARE:
+    if {"train", "training"} & set(theirs) and _TIMES & set(theirs):
+        return "is the time that training took, by its name"
+    if set(theirs) <= _BARE | _UNITS | _REPEATS | _STATISTICS and set(theirs) & _BARE:
         return "is a statistic or a part of a result, by its name"
     one, other = _stem(ours), _stem(theirs)
     # The first word of "cifar10_acc" names a data set, which columns of other kinds may name too.

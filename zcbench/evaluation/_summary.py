@@ -134,7 +134,7 @@ def _evaluation(
         ceiling=nothing if repeats is None else noise_ceiling(repeats[rows]),
         total=len(rows),
         without_target=int((~np.isfinite(truth[rows])).sum()),
-        source=benchmark.source,
+        source=benchmark.public_source,
         entries=tuple(entry_of(name, against, truth, benchmark) for name in against.order),
         notes=(*notes, *_without_truth(benchmark, target, rows)),
         table_notes=benchmark.notes,

@@ -161,7 +161,8 @@ def ceiling_fraction(scores: ArrayLike, values: ArrayLike, ceiling: Jackknife | 
         return _unknown(len(rows))
     tau = _mean([_kendall(score, to_codes(column)) for column in rows.T], len(rows))
     value = tau.value / ceiling.value
-    half = 1.96 * _standard_error(tau.without / ceiling.without)
+    with np.errstate(divide="ignore", invalid="ignore"):  # a ceiling of 0 without one architecture: no interval
+        half = 1.96 * _standard_error(tau.without / ceiling.without)
     return Estimate(value, value - half, value + half, len(rows))
 
 

@@ -11,7 +11,7 @@ et al., "Bootstrapping the out-of-sample predictions for efficient and accurate 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +25,8 @@ Ints = NDArray[np.intp]
 FOLDS = 5
 #: draws of the bootstrap
 DRAWS = 400
+#: rows of a fold of which all pairs are used
+PAIRED = 500
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,9 @@ def hold_out(
 class Pairs:
     """Pairs of rows that were held out together, and how a predictor orders them.
 
+    Their number is quadratic in the rows of a fold. Large folds are therefore divided at random into parts, the same
+    for all predictors, and the pairs within a part are used.
+
     Args:
         dealt: the fold of each row ``(repeats, n)``.
         predicted: ``(repeats, n)``.
@@ -92,14 +97,18 @@ class Pairs:
     """
 
     def __init__(self, dealt: Ints, predicted: Floats, truth: Floats) -> None:
-        self.rows = len(truth)
-        #: rows of each fold, and the signs of the differences in prediction and in truth, and their product
-        self.parts: list[tuple[Ints, Floats, Floats, Floats]] = []
+        self.rows, self.truth = len(truth), truth
+        #: rows of each part of a fold, and what is predicted of them
+        self.parts: list[tuple[Ints, Floats]] = []
         for division, guesses in zip(dealt, predicted, strict=True):
             for fold in np.unique(division):
-                rows = np.flatnonzero(division == fold)
-                guess, true = _signs(guesses[rows]), _signs(truth[rows])
-                self.parts.append((rows, guess * true, guess**2, true**2))
+                self.parts += [(rows, guesses[rows]) for rows in _small(np.flatnonzero(division == fold))]
+
+    def _signs(self) -> Iterator[tuple[Ints, tuple[Floats, Floats, Floats]]]:
+        """Yield rows, and products of the signs of their differences in prediction and in truth, part by part."""
+        for rows, guesses in self.parts:
+            guess, true = _signs(guesses), _signs(self.truth[rows])
+            yield rows, (guess * true, guess**2, true**2)
 
     def tau(self, weights: Floats) -> Floats:
         """Kendall's tau-b over weighted pairs, ``(draws,)``; nan where no pair differs in the truth.
@@ -110,7 +119,7 @@ class Pairs:
             weights: of the rows, ``(n, draws)``; a pair has the product of its rows' weights.
         """
         sums = np.zeros((3, weights.shape[1]))
-        for rows, *signs in self.parts:
+        for rows, signs in self._signs():
             inner = weights[rows]
             sums += [(inner * (sign @ inner)).sum(0) for sign in signs]
         return _ratio(*sums)
@@ -118,7 +127,7 @@ class Pairs:
     def jackknife(self) -> tuple[float, Floats]:
         """Tau over all pairs, and without each of the rows ``(n,)``."""
         each = np.zeros((3, self.rows))
-        for rows, *signs in self.parts:
+        for rows, signs in self._signs():
             for total, sign in zip(each, signs, strict=True):
                 total[rows] += sign.sum(1)
         total = each.sum(1)
@@ -135,7 +144,7 @@ class Pairs:
         n = self.rows
         if not math.isfinite(value) or n < 6:
             return Estimate(value, math.nan, math.nan, n)
-        inner = max(-1 + 2 / n, min(1 - 2 / n, value))  # Fisher's scale has no place for 1
+        inner = _inside(value, n)
         error = max(_error(without) / (1 - inner**2), math.sqrt(0.437 / (n - 4)))
         half = student(n - 1) * error
         low, high = (math.tanh(math.atanh(inner) + sign * half) for sign in (-1, 1))
@@ -147,6 +156,14 @@ def _error(without: Floats) -> float:
     n = len(without)
     spread = float(((without - without.mean()) ** 2).sum())
     return math.sqrt((n - 1) / n * spread) if math.isfinite(spread) else 0.0
+
+
+def _small(rows: Ints) -> list[Ints]:
+    """Divide the rows of a fold at random into parts of at most :data:`PAIRED`, always the same; few rows are one."""
+    if len(rows) <= PAIRED:
+        return [rows]
+    order = np.random.default_rng(len(rows)).permutation(rows)
+    return [np.sort(part) for part in np.array_split(order, -(-len(rows) // PAIRED))]
 
 
 def _signs(values: Floats) -> Floats:
@@ -228,9 +245,14 @@ def _shifted(estimate: Estimate, value: float) -> Estimate:
     if value == estimate.value or not math.isfinite(estimate.low):
         return Estimate(value, estimate.low, estimate.high, estimate.n)
     edge = 1 - 1e-9
-    by = math.atanh(max(-edge, value)) - math.atanh(min(edge, estimate.value))
+    by = math.atanh(_inside(value, estimate.n)) - math.atanh(_inside(estimate.value, estimate.n))
     low, high = (math.tanh(math.atanh(max(-edge, min(edge, end))) + by) for end in (estimate.low, estimate.high))
     return Estimate(value, min(low, value), max(high, value), estimate.n)
+
+
+def _inside(tau: float, rows: int) -> float:
+    """Return tau at a distance of 2 / rows or more from -1 and 1, which Fisher's scale has no place for."""
+    return max(-1 + 2 / rows, min(1 - 2 / rows, tau))
 
 
 __all__ = ["FOLDS", "Choice", "HeldOut", "Pairs", "choose", "folds", "hold_out"]

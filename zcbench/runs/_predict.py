@@ -178,7 +178,7 @@ def _candidates(
     if isinstance(given, str | os.PathLike):
         rest = own_candidates(rules.path("the candidates", given), table)
         said = (note for note in rest.notes if not note.startswith((*_OBVIOUS, *_SAID)))
-        notes += [f"{rest.source}: {note[0].lower()}{note[1:]}" for note in said]
+        notes += [f"{rest.public_source}: {note[0].lower()}{note[1:]}" for note in said]
         return rest
     if isinstance(given, Benchmark):
         if given.space.name != table.space.name:
@@ -186,7 +186,7 @@ def _candidates(
                 f"{given.name} is of the space {given.space.name!r}, and {table.name} of {table.space.name!r}: give "
                 "candidates of one space."
             )
-        return given
+        return _without_results(given, table)
     if type(table.space) is TableSpace:
         raise InvalidInputError(
             f"only names are known of these candidates: give a table with the columns of {table.source}, or a "
@@ -204,6 +204,21 @@ def _candidates(
         texts={},
         source="candidates",
         own=None,
+    )
+
+
+def _without_results(given: Benchmark, table: Benchmark) -> Benchmark:
+    """The candidates without results and without columns that were requested for them: these decide no features."""
+    target = table.target()
+    return replace(
+        given,
+        values={target.name: np.full((len(given), 1), np.nan)},
+        targets={target.name: target},
+        default_target=target.name,
+        classes={**given.classes, **table.classes},
+        seeds={},
+        curves={},
+        requested=(),
     )
 
 
@@ -226,8 +241,8 @@ def _untrained(rest: Benchmark, part: Benchmark, notes: list[str]) -> Benchmark:
         )
     example = next(one for one in rest.architectures if canonical(one) in trained)
     notes.append(
-        f"{many(count, 'candidate')} of {rest.source}, such as {abridged(str(example), 60)!r}, "
-        f"{'is a trained network' if count == 1 else 'are trained networks'} of {part.source} and not ranked."
+        f"{many(count, 'candidate')} of {rest.public_source}, such as {abridged(str(example), 60)!r}, "
+        f"{'is a trained network' if count == 1 else 'are trained networks'} of {part.public_source} and not ranked."
     )
     return rows_of(rest, left)
 

@@ -129,7 +129,8 @@ def _common(trained: Benchmark, candidates: Benchmark) -> tuple[list[str], set[s
         in_file = candidates.own is not None and name in candidates.own.columns
         if in_file and (candidates is not trained) and _has_cells(candidates, name):
             reason = (
-                f"The column {abridged(name, 60)!r} has {kinds[0]} in {trained.source} and, in {candidates.source}, "
+                f"The column {abridged(name, 60)!r} has {kinds[0]} in {trained.public_source} and, in "
+                f"{candidates.public_source}, "
                 f"{_otherwise(candidates, name, kinds[1])}"
             )
             if name in trained.requested:

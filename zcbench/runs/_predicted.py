@@ -146,13 +146,16 @@ class Prediction(Board):
 
     def rows(self) -> list[dict[str, Any]]:
         """All candidates."""
+        # No column of the table replaces another one.
+        name = "architecture" if self.column in ("rank", "std", f"predicted_{self.target}") else self.column
+        line = "line" if name != "line" else "line of file"
         return [
             {
                 "rank": number,
-                self.column: one.architecture,
+                name: one.architecture,
                 f"predicted_{self.target}": number_or_none(one.predicted),
                 "std": number_or_none(one.std),
-                **({"line": int(one.line.split()[-1])} if one.line else {}),
+                **({line: int(one.line.split()[-1])} if one.line else {}),
             }
             for number, one in enumerate(self.candidates, 1)
         ]

@@ -96,7 +96,7 @@ class Ranking:
             lower_is_better=lower,
             trained=len(self.known),
             predictor=label,
-            source=self.trained.source,
+            source=self.trained.public_source,
             features=self._features(label),
             choice=choice,
             forced=self.forced is not None,

@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 from zcbench._display import many
 from zcbench.datasets import Benchmark, own_benchmark, read_columns
 from zcbench.datasets._own_source import file_digest
-from zcbench.datasets.own import OWN, own_name
+from zcbench.datasets.own import OWN, SETTINGS, own_name
 from zcbench.errors import DataCorruptError, DataMissingError, InvalidInputError, UnknownNameError
 from zcbench.records import Store
 from zcbench.runs._track import KINDS, SCORES, Track
@@ -243,20 +243,28 @@ def remembered(store: Store, name: str, kinds: Iterable[str] = _RUNS) -> list[Re
     for content, place in store.kept_tables(name).values():
         content = {**content, "space": place.get("space") or content.get("space")}
         words, path = tuple(place.get("words") or content.get("words", ())), place.get("path")
-        try:
+        one = None
+        with suppress(TypeError, KeyError):
             one = Remembered(
                 name=name,
                 **{**content, "columns": tuple(content["columns"]), "words": words},
                 path=None if path is None else os.path.normpath(store.folder / path),
             )
-        except (TypeError, KeyError):
+        if one is None or not _is_whole(one):
             raise DataCorruptError(
                 f"what {store.folder} notes of the table {name} is of another version of zcbench: give the table's  "
                 "zcbench run  command again."
-            ) from None
+            )
         if one.kind in set(kinds):
             found.append(one)
     return sorted(found, key=lambda one: (one.run, one.kind, one.target), reverse=True)
+
+
+def _is_whole(one: Remembered) -> bool:
+    """Return whether an entry, which may be from another version or person, has fields of the right types."""
+    texts = (one.kind, one.file, one.digest, one.target, one.table, one.run, *one.columns, *one.words)
+    mappings = isinstance(one.settings, Mapping) and isinstance(one.higher_is_better, Mapping)
+    return all(isinstance(text, str) for text in texts) and mappings and set(one.settings) <= set(SETTINGS)
 
 
 def name_of(called: str) -> str:
