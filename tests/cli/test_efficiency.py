@@ -240,4 +240,4 @@ def test_curves_of_ones_own_table(cli, place):
     wrong = cli("run", "my.csv", "--target", "acc", "--curve", "lss *", *words)
     assert "no column matches 'lss *'" in wrong.sentence
     other = cli("run", "digits-201", "--curve", "loss *", *words)
-    assert "curve goes with curve predictors" in other.sentence
+    assert "curve applies to curve predictors" in other.sentence

@@ -291,7 +291,7 @@ def test_a_track_that_cannot_be_shown(cli, runs, place):
     place.joinpath("two.toml").write_text(TRACK)
     for words, said in {
         ("two.toml", "standard"): "two.toml, standard are 2 tracks: give one.",
-        ("two.toml", "--seed", 1): "--seed goes with benchmarks: a track has a seed of its own.",
+        ("two.toml", "--seed", 1): "--seed applies to benchmarks: a track has its own seed.",
         ("quick",): "the track quick ranks predictors: see  zcbench efficiency --track quick",
         ("three.toml",): "three.toml cannot be read (No such file or directory): give a track's TOML file.",
         (

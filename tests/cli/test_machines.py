@@ -38,7 +38,7 @@ def test_three_shards_are_the_whole(cli):
 def test_a_shard_without_networks_is_done(cli):
     result = cli("run", "digits-201", "--limit", 2, "--proxies", "params", "--workers", 0, "--shard", "1/50")
     assert (result.status, result.out) == (0, "")
-    assert "no architecture of digits-201 is in the shard 1/50" in result.err
+    assert "no architecture of digits-201 belongs to the shard 1/50" in result.err
     words = ("run", "digits-201", "--limit", 1, "--proxies", "params", "--workers", 0)
     told = "digits-201: 1 architecture with 1 score; 0 known, 1 left on 1 architecture.\n"
     assert cli(*words, "--dry-run").out == told

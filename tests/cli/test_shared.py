@@ -108,7 +108,7 @@ def test_a_renamed_option_says_a_line(capsys):
     parser.add_argument("--track", metavar="NAME")
     _shared.add_renamed(parser, "--suite", "--track")
     assert parser.parse_args(["--suite", "quick"]).track == "quick"
-    said = "zcbench: the option --suite is called --track now; the old name goes with the next release.\n"
+    said = "zcbench: the option --suite is called --track now; the next release removes the old name.\n"
     assert capsys.readouterr().err == said
     assert parser.parse_args(["--track", "quick"]).track == "quick"
     assert parser.parse_args([]).track is None

@@ -109,7 +109,7 @@ def test_no_disk(server, tmp_path):
 
 def test_a_mirror_helps_after_a_wrong_file(server, tmp_path):
     assert fetch(remote(server, "other", "whole"), tmp_path).read_bytes() == CONTENT
-    with pytest.raises(DataCorruptError, match=r"which was thrown away; .*404: answered 404 Not Found\. Try again"):
+    with pytest.raises(DataCorruptError, match=r"which was deleted; .*404: answered 404 Not Found\. Try again"):
         fetch(remote(server, "other", "404"), tmp_path / "new")
 
 

@@ -146,8 +146,8 @@ def test_ahead_tells_what_is_left(store):
         ({"curve": "los"}, UnknownNameError, "loss"),
         ({"curve_predictors": "last_valu"}, UnknownNameError, "last_value"),
         ({"contexts": (0.5, 1.0)}, InvalidInputError, "between 0 and 1"),
-        ({"bounds": (1, 0)}, InvalidInputError, "least and the greatest"),
-        ({"budget": "12"}, InvalidInputError, "budget goes with searchers"),
+        ({"bounds": (1, 0)}, InvalidInputError, "smallest and the largest"),
+        ({"budget": "12"}, InvalidInputError, "budget applies to searchers"),
         ({"searchers": "random"}, InvalidInputError, "two kinds of work"),
     ],
 )

@@ -56,7 +56,7 @@ def add_machines(parser: argparse.ArgumentParser) -> None:
 
 
 def of_machines(options: argparse.Namespace) -> dict[str, Any]:
-    """What the options say of a run, as fields of it.
+    """Return the fields of a run that the options determine.
 
     Raises:
         InvalidInputError: options do not go together, or there is no such shard.
@@ -65,7 +65,7 @@ def of_machines(options: argparse.Namespace) -> dict[str, Any]:
 
     if options.shards is not None and not options.print_sbatch:
         raise InvalidInputError(
-            f"--shards {options.shards} goes with --print-sbatch; a run takes  --shard 1/{options.shards}"
+            f"--shards {options.shards} applies to --print-sbatch; a run takes  --shard 1/{options.shards}"
         )
     # A script is for all shards, which --shard */N says.
     shard = None if options.print_sbatch else options.shard
@@ -87,7 +87,7 @@ def _print_sbatch(options: argparse.Namespace) -> int:
 
 
 def _count(options: argparse.Namespace) -> int:
-    """Number of shards that --shard */N or --shards N ask for."""
+    """Return the number of shards of --shard */N or --shards N."""
     from zcbench.errors import InvalidInputError
 
     text = options.shard
@@ -116,7 +116,7 @@ def _without(words: Sequence[str]) -> tuple[list[str], bool]:
 
 
 def done_alone(run: Run, options: argparse.Namespace) -> int | None:
-    """Do what options ask for in place of the run: the exit status. Without such options None."""
+    """Do the work of options that replace the run, and return the exit status; None without such options."""
     if options.print_sbatch:
         return _print_sbatch(options)
     if not (options.print_sample or options.dry_run or options.missing):
@@ -175,5 +175,5 @@ def _would(ahead: Ahead) -> str:
 
 
 def _many(count: int, plural: str) -> str:
-    """A count and what is counted: "1 score"."""
+    """Return a count with its noun: "1 score"."""
     return many(count, plural.removesuffix("s"))

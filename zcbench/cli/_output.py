@@ -32,7 +32,7 @@ def write_message(text: object) -> None:
 
 
 def results() -> TextIO | None:
-    """The stream of results; None where there is no standard output."""
+    """Return the stream of results; None without a standard output."""
     return _results if _running else sys.stdout
 
 
@@ -72,7 +72,7 @@ def results_only(*, for_good: bool) -> Iterator[None]:
 
 
 def give_up_results() -> None:
-    """Let what could not be written go nowhere, so that nobody tries again when the process ends."""
+    """Discard unwritten output, so that Python does not try again when the process ends."""
     if _results is not None and (descriptor := _descriptor(_results)) is not None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, descriptor)
@@ -80,7 +80,7 @@ def give_up_results() -> None:
 
 
 def _moved(descriptor: int) -> int | None:
-    """A duplicate of a descriptor, which is standard error from now on; None if it was closed."""
+    """Return a duplicate of a descriptor and redirect the descriptor to standard error; None if it was closed."""
     try:
         duplicate = os.dup(descriptor)
     except OSError:

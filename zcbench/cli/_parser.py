@@ -63,7 +63,7 @@ class Parser(argparse.ArgumentParser):
                 parser.unknown([word])
 
     def _innermost(self, words: Sequence[str]) -> Parser:
-        """The parser of the action that is named, such as that of "curves predict"; else this one."""
+        """Return the parser of the named action, such as "curves predict", or else this parser."""
         for action in self._actions:
             if isinstance(action, argparse._SubParsersAction):
                 inner = next((action.choices[word] for word in words if word in action.choices), None)

@@ -62,7 +62,7 @@ def add_imports(parser: argparse.ArgumentParser) -> None:
 
 
 def add_renamed(parser: argparse.ArgumentParser, old: str, new: str) -> None:
-    """The name that an option had; it works for one release and says a line on stderr.
+    """Add the old name of an option, which works for one release and prints a line on stderr.
 
     Args:
         parser: it has the option under its new name.
@@ -73,7 +73,7 @@ def add_renamed(parser: argparse.ArgumentParser, old: str, new: str) -> None:
 
     class Renamed(argparse.Action):
         def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
-            say(f"zcbench: the option {old} is called {new} now; the old name goes with the next release.")
+            say(f"zcbench: the option {old} is called {new} now; the next release removes the old name.")
             action(parser, namespace, values, new)
 
     parser.add_argument(old, action=Renamed, dest=action.dest, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
@@ -89,7 +89,7 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device",
         metavar="WHERE",
-        help="where torch computes: cpu, cuda, cuda:1 or mps; workers share one GPU, or take several in turn "
+        help="where torch computes: cpu, cuda, cuda:1 or mps; workers share one GPU, or use several GPUs, one each "
         "(default: $ZCBENCH_DEVICE, else cpu)",
     )
 
@@ -165,12 +165,12 @@ def write_board(folder: Path, name: str, content: str | Callable[[Path], object]
 
 
 def show(text: object = "") -> None:
-    """Print lines on stdout as they are meant to be read: what they hold of strangers commands nothing."""
+    """Print lines on stdout, with control characters of foreign texts escaped."""
     write_result(plain_lines(text, 4 * SENTENCE))
 
 
 def filled(text: str) -> str:
-    """The text with its paragraphs filled to the terminal's width; as it is where there is no terminal, or it fits.
+    """Fill the paragraphs of a text to the width of the terminal; return the text unchanged without a terminal.
 
     An indented line begins an entry, and lines that are indented further continue it.
     """
@@ -196,7 +196,7 @@ def filled(text: str) -> str:
 
 
 def unmarked(text: str) -> str:
-    """The text of a docstring without its markup: ``x`` and :class:`x` become x."""
+    """Remove the markup of a docstring: ``x`` and :class:`x` become x."""
     return re.sub(r"``(.+?)``|:\w+:`~?([^`]+)`", lambda found: found[1] or found[2], text)
 
 
@@ -206,12 +206,12 @@ def say(text: object) -> None:
 
 
 def sentence(text: str) -> str:
-    """A reason, with a full stop if it ends without a mark, so that another sentence can follow."""
+    """Return a reason with a full stop if it has no closing mark, so that another sentence can follow."""
     return text if text.endswith((".", "!", "?", "…")) else f"{text}."
 
 
 def for_each(names: Sequence[str], find: Callable[[str], _T]) -> tuple[dict[str, _T], int]:
-    """What a function finds for benchmarks, and the exit status: an error of one is told, the others are kept.
+    """Return the results of a function for benchmarks, and the exit status; the error of one is printed.
 
     Raises:
         ZcbenchError: what ``find`` raises for the only one.
@@ -232,7 +232,7 @@ def for_each(names: Sequence[str], find: Callable[[str], _T]) -> tuple[dict[str,
 
 
 def say_notes(benchmark: Benchmark) -> None:
-    """Say on stderr what reading a table left out or changed."""
+    """Print on stderr what reading a table excluded or changed."""
     for note in benchmark.notes:
         say(f"zcbench: {benchmark.source}: {note[0].lower()}{note[1:]}")
 
@@ -389,7 +389,7 @@ def _print(parts: Sequence[RenderableType], width: int) -> None:
 def progress_bar(
     title: str, what: str = "scores", *, idle: bool = True
 ) -> Iterator[Callable[[int, int, object], None]]:
-    """A bar on a terminal's stderr, a line every ten seconds elsewhere; with ``idle`` also before the first report."""
+    """Show a bar on a terminal, else a line every ten seconds; with ``idle`` also before the first report."""
     if sys.stderr.isatty():
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

@@ -159,7 +159,7 @@ def _registered_by(file: str) -> tuple[list[list[str]], bool]:
 
 
 def _check_supernet_of(file: str) -> Report:
-    """The report on what a file calls ``supernet``, with its ``inputs`` and ``targets``."""
+    """Return the report on the ``supernet`` of a file, with its ``inputs`` and ``targets``."""
     from zcbench._imports import import_file
     from zcbench.errors import InvalidInputError
     from zcbench.testing import check_supernet

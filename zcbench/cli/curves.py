@@ -1,4 +1,4 @@
-"""Tell where learning curves end, or train the network that tells it.
+"""Forecast the end of learning curves, or train the network that forecasts it.
 
 predict reads a table with a column for each epoch and a row for each run, or with a row for each run and epoch, and
 forecasts the end of every run. A run that cannot be forecast is named on stderr and does not stop the others. train
@@ -35,20 +35,20 @@ EXAMPLE = """examples:
   zcbench curves predict log.csv --horizon 100 --value acc --bounds 0,100
   zcbench curves predict curves.csv --horizon 200 --figure forecast.png"""
 
-#: kinds of trouble that are told on stderr
+#: kinds of trouble that are reported on stderr
 _TOLD = 10
 
 _PREDICT = """Forecast the end of every run of a table.
 
-In wide form the names of the columns of epochs differ in their number: valid_loss_1, valid_loss_2, …. In long form
-there is a column of epochs; rows may come in any order. Empty cells are epochs without a value. Unless --bounds or
---lower say otherwise, values lie between 0 and 1 and more is better."""
+In wide form, the names of the epoch columns differ in a number: valid_loss_1, valid_loss_2, …. In long form, a column
+has the epochs, and rows may be in any order. Empty cells are epochs without a value. By default, values are between 0
+and 1 and higher is better; --bounds and --lower change this."""
 
 
 _TRAIN = """Train the network of the curve predictor lcpfn on curves drawn from its priors.
 
-The same command goes on where it was stopped. --resume begins with the weights of a file, such as the ones that ship.
-Held-out log-densities are told as it goes, after 5, 10, 20 and 50 of 100 epochs. Use the weights as
+The same command continues a stopped training. --resume starts with the weights of a file, such as the shipped ones.
+The training reports log-densities on held-out curves, after 5, 10, 20 and 50 of 100 epochs. Use the weights as
 lcpfn:weights=FILE."""
 
 _TRAIN_EXAMPLE = """examples:
@@ -92,7 +92,7 @@ def _configure_predict(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--predictor", metavar="NAME", default="lcpfn", help="a curve predictor (default: lcpfn)")
     parser.add_argument("--lower", action="store_true", help="less is better: a loss, an error, a perplexity")
     parser.add_argument(
-        "--bounds", metavar="LOW,HIGH", help="least and greatest value of the metric: 0,100 for percent"
+        "--bounds", metavar="LOW,HIGH", help="smallest and largest value of the metric: 0,100 for percent"
     )
     parser.add_argument("--at", metavar="E,E", help="epochs to tell of, separated by commas (default: the horizon)")
     parser.add_argument("--above", type=float, metavar="X", help="tell the probability of more than X, too")
@@ -143,7 +143,9 @@ def _train(options: argparse.Namespace) -> int:
         seed=options.seed,
     )
     if training.elapsed >= training.seconds:
-        say(f"{options.to}: trained to the end; begin with it as --resume {options.to} and write to another file.")
+        say(
+            f"{options.to}: complete; to train further, give --resume {options.to} and another --to."
+        )
         return 0
     train(training, Path(options.to), every=options.every, say=say)
     return 0
@@ -179,7 +181,7 @@ def _predict(options: argparse.Namespace) -> int:
     if len(odd) == len(found) and not options.json:
         return 1
     if bounds and bounds[0] == 0 and bounds[1] >= 50 and all(one.trouble or one.seen[1].max() <= 1 for one in found):
-        say(f"zcbench: {options.table}: no value is above 1: if they are shares, leave --bounds out.")
+        say(f"zcbench: {options.table}: no value is above 1: if they are shares, omit --bounds.")
     # Before the table is printed, which a pager may end.
     if options.out:
         _write_csv(Path(options.out), found)
@@ -202,7 +204,7 @@ def _tell(odd: list[RunForecast], table: str) -> None:
         first, others = several[0], len(several) - 1
         which = f"{first.name!r} has" if not others else f"{first.name!r} and {others:,} other runs have"
         which = which.replace("1 other runs", "1 other run") if others == 1 else which
-        # What Python's arguments are called is called otherwise here.
+        # The command line has other names than the arguments of Python.
         why = first.trouble.replace(WANTED, "give --bounds 0,100 for percent, or --lower for a loss")
         why = why.replace("choose fewer epochs with at=, or give fewer curves at once", "choose epochs with --at")
         say(f"zcbench: {table}: {which} no forecast: {sentence(why)}")

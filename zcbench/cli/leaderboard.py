@@ -126,7 +126,7 @@ def write_found(
 def _of_benchmark(
     name: str, store: Store, options: argparse.Namespace
 ) -> tuple[list[Evaluation], list[ForecastComparison]]:
-    """What is stored of a benchmark: scores, and forecasts of learning curves."""
+    """Return the stored results of a benchmark: scores, and forecasts of learning curves."""
     from zcbench.records import CurveTrial
     from zcbench.runs import forecasts, leaderboard
     from zcbench.runs._own_boards import own_table, ranked
@@ -151,7 +151,7 @@ def _of_benchmark(
 
 
 def _of_track(tracks: dict[str, Track], benchmarks: Sequence[str], store: Store, options: argparse.Namespace) -> int:
-    """Show what a track asks for: an evaluation, or a table of several."""
+    """Show the results of a track: an evaluation, or a table of several."""
     from zcbench.errors import InvalidInputError
     from zcbench.runs import forecasts
     from zcbench.runs._track import CURVES
@@ -159,7 +159,7 @@ def _of_track(tracks: dict[str, Track], benchmarks: Sequence[str], store: Store,
     if len(tracks) > 1:
         raise InvalidInputError(f"{', '.join(tracks)} are {len(tracks)} tracks: give one.")
     if options.seed is not None:
-        raise InvalidInputError("--seed goes with benchmarks: a track has a seed of its own.")
+        raise InvalidInputError("--seed applies to benchmarks: a track has its own seed.")
     ((name, track),) = tracks.items()
     if track.kind == CURVES:
         found_forecasts = forecasts(name, store, benchmarks=benchmarks or None, source=options.source)

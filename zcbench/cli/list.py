@@ -60,7 +60,7 @@ def _contents(plural: str, patterns: Sequence[str]) -> tuple[list[str], list[lis
 
 
 def _paper(reference: str) -> str:
-    """The arXiv id of a reference, else its first words."""
+    """Return the arXiv id of a reference, or else its first words."""
     found = re.search(r"arXiv:[0-9.]+[0-9]", reference)
     return found.group() if found else reference.partition(",")[0].partition(";")[0]
 

@@ -1,14 +1,14 @@
-"""Score networks, fit predictors, compare searchers or forecast curves, as options or a track say; show the table.
+"""Score networks, fit predictors, compare searchers or forecast curves, by options or a track; show the table.
 
 A benchmark is one of  zcbench list benchmarks, or a table of your own: a CSV file with a row per architecture. Its
 columns of numbers are correlated with the target; --space or --factory builds and scores its networks. Columns that
-are not numbers are left out, and stderr gives the reason. With --space, rows of equal networks become their mean.
+are not numbers are excluded, and stderr gives the reason. With --space, rows of equal networks become their mean.
 
-A track is a named plan: one of  zcbench list tracks, or a TOML file of your own. Options replace what the track says.
+A track is a named plan: one of  zcbench list tracks, or your TOML file. Options replace fields of the track.
 Predictors are fitted to a few trained networks of the benchmark, or of another one first (--transfer-from), and tested
 on all others. Equal networks are never in both parts. Searchers search the table, guided by one column and judged by
-another, each with the same budget and from the same seeds (zcbench search does one search). Curve predictors see the
-beginnings of learning curves and are judged by the rest.
+another, each with the same budget and from the same seeds (zcbench search does one search). Curve predictors receive
+the beginnings of learning curves and are judged by the rest.
 
 Every score is stored as soon as it exists. A run that was stopped continues when the same command is given again.
 """
@@ -157,10 +157,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     searched.add_argument(
         "--scorers",
         metavar="ROLE=NAME",
-        help="what helps each of them, separated by commas; several at once are joined by ';' (default: none)",
+        help="scorers of each searcher, separated by commas; ';' joins several (default: none)",
     )
     searched.add_argument("--budget", metavar="N", help='of each search: evaluations, or seconds as "12000s" (100)')
-    searched.add_argument("--guide", metavar="COLUMNS", help="what searchers see (default: the validation column)")
+    searched.add_argument(
+        "--guide", metavar="COLUMNS", help="columns that searchers use (default: the validation column)"
+    )
     searched.add_argument("--cost", metavar="COLUMN", help="training seconds of a network (default: the benchmark's)")
     searched.add_argument(
         "--constraint", dest="constraints", action="append", metavar="BOUND", help='such as "params_M<=1"; repeatable'
@@ -172,14 +174,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         dest="curves",
         action="append",
         metavar="NAME",
-        help="metric that is forecast (default: one of validation). Of a table of your own: columns that are the "
+        help="metric to forecast (default: a validation metric). For your own table: columns that are the "
         'epochs of a curve, * for the number, "valid_loss_*"; repeatable',
     )
     curved.add_argument(
-        "--bounds", metavar="LOW,HIGH", help="least and greatest value of the metric: 0,100 for percent"
+        "--bounds", metavar="LOW,HIGH", help="smallest and largest value of the metric: 0,100 for percent"
     )
     curved.add_argument(
-        "--contexts", metavar="SHARE,SHARE", help="shares of each curve that are seen (default: .1,.2,.5,.8)"
+        "--contexts", metavar="SHARE,SHARE", help="shares of each curve that predictors receive (default: .1,.2,.5,.8)"
     )
     curved.add_argument(
         "--complete", type=int, metavar="N", help="complete curves of other networks to learn from (default: 20)"
@@ -215,7 +217,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--retry-failed", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument(
-        "--out", metavar="DIR", help="also write into this folder what zcbench leaderboard or efficiency --out writes"
+        "--out",
+        metavar="DIR",
+        help="also write the files of zcbench leaderboard --out or efficiency --out into this folder",
     )
     add_machines(parser)
     add_timeout(
@@ -266,7 +270,7 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> Run:
-    """What the options say, as data."""
+    """Return the run of the options."""
     from zcbench.errors import InvalidInputError
     from zcbench.runs._asked import make_run
     from zcbench.runs._own import is_own_table
@@ -315,7 +319,7 @@ def _run(options: argparse.Namespace) -> Run:
 
 
 def _curves(names: list[str], *, own: bool) -> dict[str, Any]:
-    """Fields of a run: patterns of columns of a user-defined table, or the metric of a benchmark."""
+    """Return fields of a run: patterns of columns of a user-defined table, or the metric of a benchmark."""
     from zcbench.errors import InvalidInputError
 
     if own:
@@ -328,7 +332,7 @@ def _curves(names: list[str], *, own: bool) -> dict[str, Any]:
 
 
 def _scorers(text: str | None) -> list[str] | None:
-    """Texts of scorers by role; ";" joins several that help at once, as a comma does in a track."""
+    """Return texts of scorers by role; ";" joins several, as a comma does in a track."""
     found = split_names(text)
     return None if found is None else [one.replace(";", ", ") for one in found]
 
@@ -339,18 +343,18 @@ def _retry(options: argparse.Namespace) -> tuple[str, ...]:
     asked = tuple(split_names(options.retry) or ())
     if options.retry_failed:
         new = f"--retry {','.join(ACCIDENTS)}"
-        say(f"zcbench: the option --retry-failed is called {new} now; the old name goes with the next release.")
+        say(f"zcbench: the option --retry-failed is called {new} now; the next release removes the old name.")
         asked += ACCIDENTS
     return asked
 
 
 def _columns(text: str | None) -> list[str] | None:
-    """Names of columns or files, separated by commas; they may have spaces."""
+    """Split names of columns or files at commas; names may have spaces."""
     return None if text is None else [" ".join(name.split()) for name in text.split(",") if name.strip()]
 
 
 def _say_track(track: Track, options: argparse.Namespace) -> None:
-    """Say which named track is run, and what is not as it says."""
+    """Print the name of the track, and the fields that options replace."""
     from zcbench.runs import get_track
 
     if not track.name:
@@ -362,7 +366,7 @@ def _say_track(track: Track, options: argparse.Namespace) -> None:
 
 
 class _Reports(ExitStack):
-    """Progress on stderr, a bar for each benchmark and kind of work; before it, what cannot be read of the store."""
+    """Progress on stderr: unreadable parts of the store, then a bar for each benchmark and kind of work."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -386,7 +390,7 @@ class _Reports(ExitStack):
 
 
 def _show(result: Result, as_json: bool) -> None:
-    """Print a result, and what to do about what failed."""
+    """Print a result, and advice about failures."""
     from zcbench.evaluation import Evaluation
 
     if as_json:
@@ -407,7 +411,7 @@ _FAILURES = {
 
 
 def _say_failures(result: Evaluation) -> None:
-    """Say what failed, once for all proxies with the same reason, and what to do."""
+    """Print failures, once for all proxies with the same reason, with advice."""
     from zcbench.errors import names_missing_package
 
     reasons: dict[tuple[str, str, int, int], list[str]] = {}

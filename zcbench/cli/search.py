@@ -1,7 +1,7 @@
-"""Search for the best architecture in a benchmark's table, or with a function of your own; report what was found.
+"""Search for the best architecture in the table of a benchmark, or with your own function; report the result.
 
-A validation column guides the search, and test columns of what it chose are reported. With --ledger everything is
-written down: the same command goes on where it was stopped, and --show reports it at any time.
+A validation column guides the search, and test columns of its choice are reported. --ledger writes every evaluation to
+a file: the same command continues a stopped search, and --show reports it at any time.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ EXAMPLE = """examples:
 
 #: options that say how --evaluate is called
 _OF_CALLS = ("workers", "timeout", "executor")
-#: a name that low is good of, which is no option
+#: a name to minimise, "-flops", which is not an option
 _TURNED = re.compile("-(?!-).+")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser._negative_number_matcher = _TURNED  # so that  --objective -flops  has an argument
+    parser._negative_number_matcher = _TURNED  # so that "-flops" is the argument of --objective
     parser.add_argument("place", nargs="?", metavar="BENCHMARK", help="a benchmark; with --evaluate a search space")
     parser.add_argument(
         "--searcher",
@@ -65,7 +65,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--role",
         metavar="ROLE",
         action="append",
-        help="what the scorer does: warm-start (default), filter, feature, objective; may be repeated",
+        help="role of the scorer: warm-start (default), filter, feature, objective; may be repeated",
     )
     parser.add_argument(
         "--budget", metavar="N", default="100", help="evaluations, 100; seconds, 12000s; or both, 100,12000s"
@@ -75,46 +75,44 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="BOUND",
         action="append",
         default=[],
-        help='what every architecture has to keep, "params<=1e6"; may be repeated',
+        help='bound on every architecture, "params<=1e6"; may be repeated',
     )
     parser.add_argument(
         "--objective",
         metavar="NAME",
         action="append",
-        help="column that guides, -NAME where low is good; may be repeated (default: the validation column)",
+        help="guiding column, -NAME to minimise it; may be repeated (default: the validation column)",
     )
     parser.add_argument(
         "--report",
         metavar="NAME",
         action="append",
-        help="column that is reported, and that no searcher sees; may be repeated (default: the test columns)",
+        help="column to report, which no searcher may use; may be repeated (default: the test columns)",
     )
     parser.add_argument(
         "--reference",
         metavar="NAME=X",
         action="append",
-        help="what hypervolume is measured from, one for each of several objectives; may be repeated",
+        help="reference point of the hypervolume, a value per objective; may be repeated",
     )
-    parser.add_argument(
-        "--cost", metavar="NAME", help="column of the seconds that training took (default: the table's)"
-    )
+    parser.add_argument("--cost", metavar="NAME", help="column of training seconds (default: that of the table)")
     parser.add_argument("--store", metavar="DIR", help="folder in which scores of proxies are looked up and kept")
     parser.add_argument("--seed", type=int, default=0, help="decides everything random (default: 0)")
-    parser.add_argument("--ledger", metavar="FILE", help="file to write everything to, and to go on from")
+    parser.add_argument("--ledger", metavar="FILE", help="file for all evaluations; an existing one is continued")
     parser.add_argument("--show", metavar="LEDGER", help="report the search of a ledger, also while it is written")
     parser.add_argument(
-        "--batch", type=int, default=1, metavar="N", help="architectures asked for at once (default: 1)"
+        "--batch", type=int, default=1, metavar="N", help="architectures requested at once (default: 1)"
     )
     parser.add_argument(
         "--evaluate", metavar="FILE:NAME", help="function from an architecture to a number, or to numbers by name"
     )
     parser.add_argument("--workers", type=int, metavar="N", help="processes that call --evaluate (default: this one)")
-    add_timeout(parser, "time for one call of --evaluate (default: none)")
+    add_timeout(parser, "time limit of one call of --evaluate (default: none)")
     parser.add_argument(
         "--executor",
         metavar="WHERE",
         help="where --evaluate is called: local (default), submitit:partition=NAME:hours=4:jobs=50 (SLURM, a job for "
-        "each call), or dask://HOST:PORT; --batch calls are out at once, no more than --workers",
+        "each call), or dask://HOST:PORT; at most --batch and --workers calls run at the same time",
     )
     parser.add_argument("--source", metavar="PATH", help="read the table from this official file or folder")
     parser.add_argument("--out", metavar="DIR", help="write a report into this folder: .md .json .csv .html .png")
@@ -172,13 +170,13 @@ def _searched(options: argparse.Namespace) -> SearchResult:
         from zcbench.spaces import get_space
 
         if options.report:
-            raise InvalidInputError("--report names columns of a table: leave it out beside --evaluate.")
+            raise InvalidInputError("--report names columns of a table: omit it with --evaluate.")
         evaluate, place = _function(options.evaluate), get_space(options.place)
         further |= {name: value for name in _OF_CALLS if (value := getattr(options, name)) is not None}
     else:
         for name in _OF_CALLS:
             if getattr(options, name) is not None:
-                raise InvalidInputError(f"--{name} goes with --evaluate: a table is looked up at once.")
+                raise InvalidInputError(f"--{name} applies to --evaluate: a table needs no evaluations.")
         place = _benchmark(options.place, options.source)
         say_notes(place)
         guide, reported = guide_and_report(place)
@@ -209,7 +207,7 @@ def _benchmark(name: str, source: str | None) -> Benchmark:
 
 
 def _numbers(words: list[str] | None) -> dict[str, float] | None:
-    """Numbers by name, from "name=number"."""
+    """Return numbers by name, from "name=number"."""
     from zcbench.errors import InvalidInputError
 
     found = {}
@@ -223,7 +221,7 @@ def _numbers(words: list[str] | None) -> dict[str, float] | None:
 
 
 def _function(text: str) -> Callable[..., Any]:
-    """The function that "file.py:name" names."""
+    """Import the function that "file.py:name" names."""
     from zcbench._imports import import_file
     from zcbench.errors import InvalidInputError
 
@@ -239,7 +237,7 @@ def _function(text: str) -> Callable[..., Any]:
 
 @contextmanager
 def _progress(title: str, budget: Budget) -> Iterator[Callable[[Clock, int], None]]:
-    """A bar of what is spent of the budget's evaluations, seconds or proposals, whichever it has."""
+    """Return a bar of the spent part of the budget: evaluations, seconds or proposals."""
     kind = next(name for name in ("evaluations", "seconds", "asks") if getattr(budget, name) is not None)
     whole = int(getattr(budget, kind))
     with progress_bar(title, "proposals" if kind == "asks" else kind, idle=False) as bar:
@@ -253,7 +251,7 @@ def _progress(title: str, budget: Budget) -> Iterator[Callable[[Clock, int], Non
 
 @contextmanager
 def _warnings_said() -> Iterator[None]:
-    """Say what an engine warns of as a sentence."""
+    """Print the warnings of an engine as sentences."""
     from zcbench.executors import EngineWarning
 
     with warnings.catch_warnings():
@@ -271,12 +269,12 @@ def _warnings_said() -> Iterator[None]:
 
 
 def _shown(options: argparse.Namespace) -> SearchResult:
-    """What a ledger tells."""
+    """Return the report of a ledger."""
     from zcbench.errors import InvalidInputError, ZcbenchError
     from zcbench.search import read_ledger, read_search
 
     if options.ledger is not None:
-        raise InvalidInputError("--show only reports: leave --ledger out, or leave --show out to go on searching.")
+        raise InvalidInputError("--show only reports: omit --ledger, or omit --show to continue the search.")
     head, _ = read_ledger(options.show)
     name, _, version = str(head.get("evaluate", "")).rpartition("@")
     table = None

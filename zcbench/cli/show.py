@@ -62,7 +62,7 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def _found(text: str, noun: str | None) -> tuple[Kind, str]:
-    """The kind, and the name in it, that a text means."""
+    """Return the kind of a text, and its name in this kind."""
     from zcbench.errors import InvalidInputError, UnknownNameError
 
     first, colon, rest = text.partition(":")

@@ -1,8 +1,8 @@
-"""Train supernets on the embedded digits, and do what they are for.
+"""Train supernets on the embedded digits, search them and export the best subnet.
 
 digits trains a supernet, evaluates all of its subnets, ranks them, searches, cuts a subnet out, fine-tunes and exports
-it. rank compares all that ranks subnets: inherited losses of several training rules, proxies on fresh and inherited
-weights, predictors. Both print a table and write a page. The same command goes on where it was stopped.
+it. rank compares scorers of subnets: inherited losses of several training rules, proxies on fresh and inherited
+weights, and predictors. Both print a table and write a page. The same command continues a stopped run.
 """
 
 from __future__ import annotations
@@ -38,22 +38,22 @@ EXAMPLE = """examples:
 
 _DIGITS = """Train a supernet of elastic-mobilenet on the embedded digits, and use it.
 
-All 1,296 subnets are evaluated with the weights that they inherit, so that the true front is known. Scorers are
+All 1,296 subnets are evaluated with their inherited weights, so that the true front is known. Scorers are
 compared with stand-alone trainings. Two searches are compared with the best of the space: one under a bound on FLOPs,
-one for the front. What the first finds is cut out, calibrated, fine-tuned, exported and measured. Validation images
-decide, and test images are only reported.
+one for the front. The result of the first is extracted, calibrated, fine-tuned, exported and measured. All choices
+use validation images; test images are only reported.
 
-The folder keeps everything: the same command goes on where it was stopped. The page is story.html in it."""
+The folder keeps all results, and the same command continues a stopped run. The page is story.html in this folder."""
 
 
-_RANK = """Who ranks a supernet's subnets best, and what does it cost?
+_RANK = """Compare scorers that rank the subnets of a supernet, and their costs.
 
 Each rule trains supernets of several seeds with the same number of subnet-steps (a batch that a subnet learns from).
 Subnets are ranked by their inherited loss and accuracy, by proxies on fresh and on inherited weights, and by predictors
-that learned from a few inherited losses. All are compared with trainings of each subnet by itself.
+that learned from a few inherited losses. All are compared with a separate training of each subnet.
 
-The folder keeps everything: the same command goes on where it was stopped, and more rules, seeds, subnets, proxies or
-predictors add what they need. ranking.html, ranking.csv and ranking.json are in it."""
+The folder keeps all results: the same command continues a stopped run, and more rules, seeds, subnets, proxies or
+predictors add only the missing work. The folder also has ranking.html, ranking.csv and ranking.json."""
 
 _RANK_EXAMPLE = """examples:
   zcbench supernet rank --to ranking
@@ -68,16 +68,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     _configure_rank(actions, parser.formatter_class)
     digits = actions.add_parser(
         "digits",
-        help="the whole story on the embedded digits, in a few minutes",
+        help="train, search and export on the embedded digits, in a few minutes",
         description=_DIGITS,
         epilog=EXAMPLE,
         formatter_class=parser.formatter_class,
     )
-    digits.add_argument("--to", metavar="FOLDER", required=True, help="folder of everything that is made")
+    digits.add_argument("--to", metavar="FOLDER", required=True, help="folder of all results")
     digits.add_argument(
         "--rule", metavar="NAME", default="sandwich", help="training rule, with settings (default: sandwich)"
     )
-    digits.add_argument("--steps", type=int, metavar="N", help="of the training (default: 1200; 30 with --quick)")
+    digits.add_argument("--steps", type=int, metavar="N", help="steps of the training (default: 1200; 30 with --quick)")
     digits.add_argument(
         "--flops", type=float, metavar="N", help="bound of the search (default: a quarter of the largest subnet's)"
     )
@@ -85,10 +85,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--proxies",
         metavar="NAMES",
         default="params,logsynflow",
-        help="that rank beside the inherited loss (default: params,logsynflow)",
+        help="proxies to compare with the inherited loss (default: params,logsynflow)",
     )
-    digits.add_argument("--seed", type=int, metavar="N", default=0, help="decides everything random (default: 0)")
-    digits.add_argument("--quick", action="store_true", help="much less of everything, to see that it works")
+    digits.add_argument("--seed", type=int, metavar="N", default=0, help="seed of all random numbers (default: 0)")
+    digits.add_argument("--quick", action="store_true", help="a small version, to see that it works")
     add_device(digits)
     add_imports(digits)
     add_json(digits)
@@ -97,12 +97,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def _configure_rank(actions: Any, formatter: Any) -> None:
     rank = actions.add_parser(
         "rank",
-        help="who ranks the subnets best, and what does it cost",
+        help="compare scorers of subnets, and their costs",
         description=_RANK,
         epilog=_RANK_EXAMPLE,
         formatter_class=formatter,
     )
-    rank.add_argument("--to", metavar="FOLDER", required=True, help="folder of everything that is made")
+    rank.add_argument("--to", metavar="FOLDER", required=True, help="folder of all results")
     rank.add_argument(
         "--space",
         metavar="NAME",
@@ -111,28 +111,28 @@ def _configure_rank(actions: Any, formatter: Any) -> None:
     )
     for name, kind, metavar, text in _RANK_OPTIONS:
         rank.add_argument(f"--{name}", type=kind, metavar=metavar, help=text)
-    rank.add_argument("--quick", action="store_true", help="much less of everything, to see that it works")
+    rank.add_argument("--quick", action="store_true", help="a small version, to see that it works")
     add_device(rank)
     add_imports(rank)
     add_json(rank)
 
 
-#: name, type, placeholder, help; without a value the library's own default is taken
+#: name, type, placeholder, help; without a value the default of the library is used
 _RANK_OPTIONS = (
     ("rules", str, "NAMES", "training rules (default: single_path:subnets=4,sandwich, delayed,progressive:subnets=4)"),
-    ("subnet-steps", int, "N", "of each training (default: 1200)"),
+    ("subnet-steps", int, "N", "subnet-steps of each training (default: 1200)"),
     ("seeds", int, "N", "supernets of each rule (default: 4)"),
-    ("subnets", int, "N", "that are ranked, drawn at random (default: 150)"),
+    ("subnets", int, "N", "number of random subnets to rank (default: 150)"),
     ("proxies", str, "NAMES", "names and patterns (default: all)"),
     ("few", str, "NAMES", "slow proxies that are measured on some of the subnets"),
-    ("few-subnets", int, "N", "how many (default: 40)"),
+    ("few-subnets", int, "N", "number of these subnets (default: 40)"),
     ("predictors", str, "NAMES", "names and patterns (default: gp,bayesian_ridge,random_forest,lightgbm)"),
     ("sizes", str, "N,N", "inherited losses that predictors learn from (default: 20,50,100)"),
-    ("draws", int, "N", "of these (default: 5)"),
+    ("draws", int, "N", "random draws of these losses (default: 5)"),
     ("weights", str, "NAMES", "rules whose supernets proxies and predictors use (default: the first)"),
-    ("weight-seeds", int, "N", "how many supernets of each (default: 2)"),
-    ("seed", int, "N", "of the first supernet (default: 0)"),
-    ("optimizer", str, "NAME", "of the trainings, sgd or adamw (default: sgd; adamw for transformers)"),
+    ("weight-seeds", int, "N", "number of supernets of each (default: 2)"),
+    ("seed", int, "N", "seed of the first supernet (default: 0)"),
+    ("optimizer", str, "NAME", "optimizer of the trainings, sgd or adamw (default: sgd; adamw for transformers)"),
     ("rate", float, "R", "highest learning rate of the trainings (default: 0.1; 0.02 for transformers)"),
 )
 
@@ -208,7 +208,7 @@ def _print(board: Board, as_json: bool) -> None:
 
 @contextmanager
 def _progress() -> Iterator[Progress]:
-    """A bar for each step, one after the other."""
+    """Show a bar for each step, one after the other."""
     with ExitStack() as stack:
         current: dict[str, object] = {"step": None}
 

@@ -1,4 +1,4 @@
-"""Fetch what authors publish: checked by SHA-256, resumed where it broke off, from a mirror if a place fails."""
+"""Download files of authors: check the SHA-256, resume broken downloads, and use a mirror if a server fails."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Progress = Callable[[int, int], None]
 _ATTEMPTS = 3
 #: seconds before the second attempt
 _PAUSE = 0.1
-#: bytes; where nobody says how long a file is, more are not taken
+#: largest download in bytes if the size of a file is unknown
 _MOST = 1 << 36
 
 
@@ -32,10 +32,10 @@ class Remote:
     """A file that authors publish.
 
     Attributes:
-        name: name that it gets on this machine.
-        urls: where it is; later ones are mirrors.
-        sha256: of its content; empty where the authors' place may change it and nobody stated one.
-        size: in bytes, to a tenth; 0 if unknown.
+        name: name of the file on this machine.
+        urls: addresses; later ones are mirrors.
+        sha256: SHA-256 of its content; empty if the authors may change the file and published none.
+        size: size in bytes, within ten percent; 0 if unknown.
     """
 
     name: str
@@ -48,12 +48,12 @@ class Remote:
 
     @property
     def most(self) -> int:
-        """Bytes that are taken at most."""
+        """The largest number of bytes to download."""
         return self.size + self.size // 10 + (1 << 20) if self.size else _MOST
 
 
 def github(repository: str, commit: str, path: str, sha256: str, size: int, name: str = "") -> Remote:
-    """A file of a public repository at one commit, which cannot change any more."""
+    """Return a file of a public repository at one commit, which cannot change."""
     return Remote(
         name or path.rsplit("/", 1)[-1],
         (
@@ -66,14 +66,14 @@ def github(repository: str, commit: str, path: str, sha256: str, size: int, name
 
 
 def fetch(remote: Remote, folder: Path, progress: Progress | None = None) -> Path:
-    """The file on this machine, downloaded unless it is there and whole.
+    """Return the file on this machine, and download it unless it is complete.
 
-    What a broken download left in ``NAME.part`` is taken up again, if a SHA-256 can show that its pieces belong
-    together. While another process downloads the file, this one waits for it.
+    A broken download in ``NAME.part`` is resumed if a SHA-256 can show that its pieces belong together. If another
+    process downloads the file, this one waits for it.
 
     Raises:
-        DataMissingError: no place gives the file (no network, 404, a web page instead); says why for each.
-        DataCorruptError: what came has another SHA-256 than the authors' file; it is thrown away.
+        DataMissingError: no server provides the file (no network, 404, a web page instead); the message says why.
+        DataCorruptError: the downloaded file has another SHA-256 than that of the authors, and is deleted.
         StoreError: it cannot be written.
     """
     try:
@@ -84,7 +84,7 @@ def fetch(remote: Remote, folder: Path, progress: Progress | None = None) -> Pat
 
     def waiting() -> None:
         if progress:
-            with suppress(OSError):  # nothing has come yet
+            with suppress(OSError):  # nothing was downloaded yet
                 progress(part.stat().st_size, remote.size)
 
     with locked(folder / f".{remote.name}.lock", CACHE_ADVICE, waiting=waiting):
@@ -100,7 +100,7 @@ def fetch(remote: Remote, folder: Path, progress: Progress | None = None) -> Pat
 
 
 def _fits(path: Path, remote: Remote) -> bool:
-    """Whether a file is the authors', as far as can be told."""
+    """Return whether a file is that of the authors, as far as this can be checked."""
     if not remote.sha256:
         return True
     with path.open("rb") as file:
@@ -108,12 +108,12 @@ def _fits(path: Path, remote: Remote) -> bool:
 
 
 def _from_places(remote: Remote, part: Path, progress: Progress | None) -> None:
-    """Download into ``part`` from the first place that gives the file."""
+    """Download into ``part`` from the first server that provides the file."""
     reasons, other = [], False
     for url in remote.urls:
         try:
             if _resume(url, part, remote, progress) and not _fits(part, remote):
-                part.unlink()  # its pieces may be of different files: all from the beginning
+                part.unlink()  # its pieces may be of different files: start again
                 _resume(url, part, remote, progress)
         except RefusedError as error:
             reasons.append(f"{url}: {error}")
@@ -124,7 +124,7 @@ def _from_places(remote: Remote, part: Path, progress: Progress | None) -> None:
         other = True
         reasons.append(
             f"{url} gave another file than the authors published (its SHA-256 is not {remote.sha256[:16]}…), which was"
-            " thrown away"
+            " deleted"
         )
     text = f"{remote.name} could not be downloaded. " + "; ".join(reasons)
     if other:
@@ -133,10 +133,10 @@ def _from_places(remote: Remote, part: Path, progress: Progress | None) -> None:
 
 
 def _resume(url: str, part: Path, remote: Remote, progress: Progress | None) -> bool:
-    """Download into ``part``, going on after what it holds already; whether it held anything.
+    """Download into ``part``, after its present content; return whether it had any.
 
     Raises:
-        RefusedError: the place does not give the file, or not all of it.
+        RefusedError: the server does not provide the file, or not all of it.
     """
     resumed = False
     for attempt in range(_ATTEMPTS):
@@ -160,11 +160,11 @@ def _size(part: Path) -> int:
 
 
 def _attempt(url: str, part: Path, remote: Remote, progress: Progress | None) -> bool:
-    """Ask for what is missing; whether something was there already.
+    """Request the missing part; return whether a part was present.
 
     Raises:
-        RefusedError: the place does not give the file.
-        BrokenError: the connection broke; what came is kept.
+        RefusedError: the server does not provide the file.
+        BrokenError: the connection broke; the received part is kept.
     """
     for have in dict.fromkeys((_size(part), 0)):
         try:
@@ -173,13 +173,13 @@ def _attempt(url: str, part: Path, remote: Remote, progress: Progress | None) ->
                 return answer.start > 0
         except MisfitError as error:
             if have and str(error).replace(" ", "") == f"bytes*/{have}":
-                return True  # it is there in full
-            part.unlink(missing_ok=True)  # of another file, it seems
-    raise RefusedError("gave another piece of the file than it was asked for")
+                return True  # it is complete
+            part.unlink(missing_ok=True)  # probably of another file
+    raise RefusedError("returned another part of the file than the requested one")
 
 
 def _take(answer: Answer, part: Path, remote: Remote, progress: Progress | None) -> None:
-    """Write what a place sends behind what is there already."""
+    """Append the received bytes to the present ones."""
     have, most = answer.start, answer.total or remote.most
     if answer.total > remote.most:
         raise RefusedError(f"announces {answer.total:,} bytes, but the file has about {remote.size or _MOST:,}")

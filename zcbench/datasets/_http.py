@@ -1,7 +1,7 @@
-"""Ask one place for a file: what it may answer, how long it is waited for, and in which words it is refused.
+"""Request a file from one server: allowed answers, time limits, and messages about refusals.
 
-A place can answer anything, or drip for ever. The network is waited for in a thread of its own, from which
-the next :data:`PIECE` bytes must come within :data:`PATIENCE` seconds. A line of 2 kB/s is fast enough for every file.
+A server can send anything, or send bytes without end. A separate thread waits for the network, and must deliver the
+next :data:`PIECE` bytes within :data:`PATIENCE` seconds. A connection of 2 kB/s is fast enough for every file.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from urllib.parse import urljoin, urlsplit
 if TYPE_CHECKING:
     import requests
 
-#: bytes that must come within PATIENCE seconds: 1.1 kB/s
+#: bytes that must arrive within PATIENCE seconds: 1.1 kB/s
 PIECE = 1 << 16
 PATIENCE = 60.0
 #: seconds without a byte after which a connection counts as broken
 SILENCE = 30.0
-#: redirects in a row that are followed
+#: largest number of redirects that are followed
 REDIRECTS = 10
 _END = object()
 
 
 class RefusedError(Exception):
-    """A place does not give the file; the text says why."""
+    """A server does not provide the file; the text has the reason."""
 
 
 class BrokenError(Exception):
@@ -39,15 +39,15 @@ class BrokenError(Exception):
 
 
 class MisfitError(Exception):
-    """The place does not continue where it was asked to."""
+    """The server does not continue at the requested position."""
 
 
 class Answer(NamedTuple):
-    """What a place sends.
+    """The answer of a server.
 
     Attributes:
-        start: position in the file of the first byte that comes.
-        total: size of the file in bytes; 0 if the place does not say.
+        start: position in the file of the first received byte.
+        total: size of the file in bytes; 0 if the server does not state it.
         sure: whether an early end would be noticed.
         pieces: the bytes; raises :class:`BrokenError`.
     """
@@ -60,10 +60,10 @@ class Answer(NamedTuple):
 
 @contextmanager
 def asked(url: str, have: int) -> Iterator[Answer]:
-    """Ask for a file from byte ``have`` on.
+    """Request a file from byte ``have`` on.
 
     Raises:
-        RefusedError: the place does not give it.
+        RefusedError: the server does not provide it.
         MisfitError: it does not continue at ``have``, or there is nothing more.
         BrokenError: the connection broke meanwhile.
     """
@@ -77,10 +77,10 @@ def asked(url: str, have: int) -> Iterator[Answer]:
 
 
 def _in_time(items: Generator[Any]) -> Generator[Any]:
-    """What an iterator gives, made in a thread; each item within the limit.
+    """Yield the items of an iterator that runs in a thread; each item must arrive within the limit.
 
     Raises:
-        BrokenError: it did not come in time. The thread ends by itself at the next item, or with the process.
+        BrokenError: an item did not arrive in time. The thread ends at the next item, or with the process.
     """
     box: queue.Queue[tuple[Any, Exception | None]] = queue.Queue(maxsize=4)
     left = threading.Event()
@@ -100,13 +100,13 @@ def _in_time(items: Generator[Any]) -> Generator[Any]:
             yield item
     finally:
         left.set()
-        with suppress(queue.Empty):  # make room, so that the thread need not wait to see it
+        with suppress(queue.Empty):  # make room, so that the thread notices it without waiting
             while True:
                 box.get_nowait()
 
 
 def _hand_over(items: Generator[Any], box: queue.Queue[tuple[Any, Exception | None]], left: threading.Event) -> None:
-    """Put what an iterator gives into a box, then _END or what it raises, until the reader has left."""
+    """Put the items of an iterator into a queue, then _END or its exception, until the reader stops."""
 
     def put(item: Any, error: Exception | None = None) -> None:
         while not left.is_set():
@@ -121,15 +121,15 @@ def _hand_over(items: Generator[Any], box: queue.Queue[tuple[Any, Exception | No
                 if left.is_set():
                     return
         put(_END)
-    except Exception as error:  # a stranger's answer can make the library raise nearly anything
+    except Exception as error:  # a foreign answer can make the library raise nearly anything
         put(None, error)
 
 
 def _answers(url: str, have: int) -> Generator[Any]:
-    """The response that is no redirect, then its content in pieces; runs in the thread."""
+    """Yield the response that is not a redirect, then its content in pieces; runs in the thread."""
     import requests
 
-    # Packed on the way, bytes would not be those of the file, and could not be counted.
+    # With compression, bytes would differ from those of the file, and could not be counted.
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
     with requests.Session() as session:
         # Not followed by the library, which would read the whole body of each redirect first.
@@ -151,7 +151,7 @@ def _answers(url: str, have: int) -> Generator[Any]:
 
 
 def _target(url: str, location: str) -> str:
-    """Where a redirect leads."""
+    """Return the target of a redirect."""
     try:
         target = urljoin(url, location)
         parts = urlsplit(target)
@@ -165,7 +165,7 @@ def _target(url: str, location: str) -> str:
 
 
 def _pieces(response: requests.Response) -> Iterator[bytes]:
-    """The content in pieces of PIECE bytes; what came before a break is given too."""
+    """Yield the content in pieces of PIECE bytes, with the bytes before a break."""
     piece, broken = bytearray(), None
     try:
         for chunk in response.iter_content(PIECE):
@@ -186,7 +186,7 @@ def _check_status(response: requests.Response, have: int) -> None:
     if status == 416 and have:
         raise MisfitError(response.headers.get("Content-Range", ""))
     if status not in (200, 206):
-        # The place's own words may hold anything: the standard's are used.
+        # The words of the server may contain anything, so those of the standard are used.
         known = {s.value: f" {s.phrase}" for s in http.HTTPStatus}
         wait = response.headers.get("Retry-After", "")
         later = f" and asks to wait {int(wait)} s" if re.fullmatch("[0-9]{1,6}", wait) else ""
@@ -194,11 +194,11 @@ def _check_status(response: requests.Response, have: int) -> None:
 
 
 def _extent(response: requests.Response, have: int) -> tuple[int, int, bool]:
-    """Where in the file an answer begins, how long the file is, and whether an early end would be noticed."""
+    """Return the position of an answer in the file, the size of the file, and whether an early end would be noticed."""
     packed = response.headers.get("Content-Encoding", "identity").lower() not in ("", "identity")
     length = response.headers.get("Content-Length", "")
     size = int(length) if re.fullmatch("[0-9]{1,15}", length) else 0
-    # The library takes a length that is no number for none, and ends where the connection does.
+    # The library ignores a length that is not a number, and ends with the connection.
     sure = size > 0 or "chunked" in response.headers.get("Transfer-Encoding", "").lower()
     if response.status_code == 200:
         return 0, 0 if packed else size, sure
@@ -217,7 +217,7 @@ def _extent(response: requests.Response, have: int) -> tuple[int, int, bool]:
 
 
 def _why(error: BaseException) -> str:
-    """What became of a connection, in a few words."""
+    """Describe the end of a connection in a few words."""
     import requests
 
     causes = list(_causes(error))
@@ -240,7 +240,7 @@ def _why(error: BaseException) -> str:
     if has(ConnectionRefusedError):
         return "connection refused"
     if has(requests.exceptions.ContentDecodingError, "DecodeError"):
-        return "what came cannot be unpacked"
+        return "the received bytes cannot be decoded"
     if has(requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema):
         return "this is no web address"
     if has(requests.ConnectionError, requests.exceptions.ChunkedEncodingError, ConnectionError):
@@ -249,7 +249,7 @@ def _why(error: BaseException) -> str:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """An exception and what it wraps."""
+    """Yield an exception and the exceptions that it wraps."""
     seen: list[BaseException] = []
     todo: list[Any] = [error]
     while todo:

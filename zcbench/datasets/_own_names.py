@@ -68,7 +68,7 @@ def names_of(
 
 
 def _likely_names(content: _Content, coded: Sequence[str], seeds: str | None) -> str | None:
-    """The column of text that is likely to name architectures; None if there is none.
+    """Return the column of text that probably names architectures; None without one.
 
     A text that differs in all rows names them. One that repeats does so if the column is called so ("Model Name")
     and most texts differ, or if there are repeated trainings.
@@ -86,7 +86,7 @@ def _likely_names(content: _Content, coded: Sequence[str], seeds: str | None) ->
 
 
 def _likely_seeds(content: _Content) -> str:
-    """The column that is likely to have the seeds of repeated trainings; "" if there is none."""
+    """Return the column that probably has the seeds of repeated trainings; "" without one."""
     return next((name for name in content.texts if "_".join(name.lower().split()) in LIKELY), "")
 
 

@@ -313,7 +313,7 @@ def _check_columns(content: _Content, named: Sequence[str | None], lower: Sequen
 def _trainings(
     content: _Content, names: list[str], rows: list[list[int]], trained: NDArray[np.bool_], column: str | None
 ) -> Trainings:
-    """The training of each row; without a column of seeds all rows of an architecture are one."""
+    """Return the training of each row; without a column of seeds, all rows of an architecture are one training."""
     if column is None:
         return Trainings((0,), np.zeros(len(names), np.intp))
     where = [content.at(place) for place in range(len(names))]
@@ -322,7 +322,7 @@ def _trainings(
 
 
 def _merged(count: int, rows: int, trainings: Trainings) -> str:
-    """A sentence that says what became of rows of one architecture."""
+    """Return a sentence about the handling of several rows of one architecture."""
     if len(trainings.seeds) > 1:
         return (
             f"{count:,} architectures have {rows:,} rows, which are repeated trainings: the target is their mean by "
@@ -334,7 +334,7 @@ def _merged(count: int, rows: int, trainings: Trainings) -> str:
 
 
 def _candidates(target: str, measured: Floats) -> list[str]:
-    """A sentence that counts trained architectures and candidates, if there are candidates."""
+    """Return a sentence with the numbers of trained architectures and candidates, if there are candidates."""
     trained = int((~np.isnan(measured)).any(axis=1).sum())
     rest = len(measured) - trained
     if not rest:
@@ -385,7 +385,7 @@ def _rankable(path: str, target: str, truth: Floats) -> None:
 
 
 def _means(values: Floats, rows: list[list[int]]) -> Floats:
-    """The mean of the values that there are over the rows of each network; nan where there is none."""
+    """Return the mean of the known values over the rows of each network; nan without a known value."""
     means = np.full(len(rows), np.nan)
     for number, places in enumerate(rows):
         there = [float(values[place]) for place in places if not np.isnan(values[place])]
@@ -402,7 +402,7 @@ def _notes(
     seeds: str | None = None,
     columns: Features | None = None,
 ) -> list[str]:
-    """What a reader should know of a file besides its numbers."""
+    """Return notes about a file for its reader."""
     notes = []
     comments = content.sheet.comments
     if comments:

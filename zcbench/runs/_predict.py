@@ -208,7 +208,7 @@ def _candidates(
 
 
 def _without_results(given: Benchmark, table: Benchmark) -> Benchmark:
-    """The candidates without results and without columns that were requested for them: these decide no features."""
+    """Return the candidates without results and without columns requested for them, which must not decide features."""
     target = table.target()
     return replace(
         given,
