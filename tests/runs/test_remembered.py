@@ -113,7 +113,7 @@ def test_simultaneous_runs_of_different_columns_lose_nothing(store, place):
     for column, up in (("size", False), ("val acc", True)):
         other = Store(place / f"other-{up}")
         remember(other, table, COLUMNS, Track(benchmarks=(table.name,)), higher_is_better={column: up})
-        store.merge(other.folder, table.name)
+        store.merge(other, table.name)
     (found,) = ways(store, "own-my", (COLUMNS,))
     assert found.higher_is_better == {"size": False, "val acc": True}
 
