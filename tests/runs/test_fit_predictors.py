@@ -284,8 +284,8 @@ def test_members_see_what_the_table_has(tmp_path):
     facts = {"hint": benchmark.values["quality"][:, 0], "train_seconds": np.full(60, 50.0)}
     benchmark = dataclasses.replace(benchmark, curves={"loss": losses}, facts=facts)
     labels = [
-        "mean:members=(sotl:encoding=curve(loss/2)+gp:encoding=columns)",
-        "fbnetv3:encoding=columns:statistics=columns:pretraining=5",
+        "mean:members=(sotl:encoding=curve(loss/2)+gp:encoding=columns(hint))",
+        "fbnetv3:encoding=columns(hint):statistics=columns(hint):pretraining=5",
     ]
     trials = sweep(Store(tmp_path), benchmark, labels, train_sizes=(20,), seeds=1)
     assert [x.status for x in trials] == ["ok", "ok"]

@@ -107,6 +107,17 @@ def test_columns_of_several_runs_add_up(store, place):
     assert [entry.proxy for entry in found.entries] == ["val acc"]  # the others are of another content
 
 
+def test_simultaneous_runs_of_different_columns_lose_nothing(store, place):
+    """Both have read the store before either writes."""
+    table = own_benchmark("my.csv", "acc", lower="size")
+    for column, up in (("size", False), ("val acc", True)):
+        other = Store(place / f"other-{up}")
+        remember(other, table, COLUMNS, Track(benchmarks=(table.name,)), higher_is_better={column: up})
+        store.merge(other, table.name)
+    (found,) = ways(store, "own-my", (COLUMNS,))
+    assert found.higher_is_better == {"size": False, "val acc": True}
+
+
 def test_what_stays_true_of_changed_content(store, place):
     noted(store)
     (place / "my.csv").write_text(TABLE + "e,5,5,5\n")

@@ -149,8 +149,6 @@ def remember(
 ) -> None:
     """Note in a store how a user-defined table was read; nothing for other benchmarks.
 
-    Columns that were correlated earlier, in the same content, are kept.
-
     Args:
         store: store of the run.
         table: result of :func:`zcbench.own_benchmark`.
@@ -168,12 +166,9 @@ def remember(
     path, columns = Path(own.path).absolute(), dict(higher_is_better or {})
     settings = dict(own.settings)
     identity = hashlib.sha256(str(path).encode(errors="surrogateescape")).hexdigest()[:12]
-    chosen = json.dumps([kind, own.target, settings.get("batch")]) + identity
+    # Runs of different columns write different files, so that simultaneous runs need no lock; reading joins them.
+    chosen = json.dumps([kind, own.target, settings.get("batch"), own.digest, sorted(columns)]) + identity
     key = hashlib.sha256(chosen.encode(errors="backslashreplace")).hexdigest()[:16]
-    for before in remembered(store, table.name):
-        same = (before.kind, before.target, before.digest, before.table) == (kind, own.target, own.digest, identity)
-        if kind == COLUMNS and same and before.settings == settings:
-            columns = {**before.higher_is_better, **columns}
     space = own.space
     if own.factory and space is not None:
         file, colon, function = space.rpartition(":")
@@ -287,6 +282,7 @@ def ways(store: Store, called: str, kinds: Iterable[str], target: str | None = N
     if Path(called).is_file():
         here = [one for one in every if one.path is not None and _same(one.path, called)]
         every = here or every
+    every = [_with_columns(one, every) for one in every]
     every = [_as_of(one, every[0]) for one in every if one.table == every[0].table]
     found = [one for one in every if one.kind in set(kinds)]
     found = [one for one in found if one.target == target] or found
@@ -295,6 +291,18 @@ def ways(store: Store, called: str, kinds: Iterable[str], target: str | None = N
         if one.target == found[0].target:
             chosen.setdefault((one.kind, one.settings.get("batch")), one)
     return list(chosen.values())
+
+
+def _with_columns(one: Remembered, every: Sequence[Remembered]) -> Remembered:
+    """Return the note with the columns of all runs on the same content, the latest run last."""
+
+    def content_of(note: Remembered) -> tuple[object, ...]:
+        return note.kind, note.target, note.digest, note.table, json.dumps(note.settings, sort_keys=True)
+
+    if one.kind != COLUMNS:
+        return one
+    notes = (note for note in reversed(every) if content_of(note) == content_of(one))
+    return replace(one, higher_is_better={name: up for note in notes for name, up in note.higher_is_better.items()})
 
 
 def _as_of(one: Remembered, latest: Remembered) -> Remembered:
