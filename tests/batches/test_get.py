@@ -138,7 +138,7 @@ def test_what_cannot_be_imported(tmp_path):
     fewer = {name: content for name, content in files.items() if "_3" not in name}
     refused(archive(fewer), DataCorruptError, "has 4 of 5 files of training images")
     both = files | pickled_files("cifar10", *images)
-    refused(archive(both), DataCorruptError, "both of the authors' layouts")
+    refused(archive(both), DataCorruptError, "both layouts of the authors")
     damaged = files | {"cifar-10-batches-bin/data_batch_2.bin": b"x" * 100}
     refused(archive(damaged), DataCorruptError, "whole number of records")
     with pytest.raises(DataMissingError, match="does not exist"):

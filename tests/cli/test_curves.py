@@ -105,7 +105,7 @@ def test_what_does_not_fit_into_memory_is_not_tried(cli, wide):
 
 def test_shares_that_are_called_percent_get_a_note(cli, wide):
     result = cli("curves", "predict", wide, "--horizon", 20, "--bounds", "0,100", "--predictor", "last_value")
-    assert "no value is above 1: if they are shares, omit --bounds" in result.err
+    assert "no value is above 1: if the values are fractions, omit --bounds" in result.err
 
 
 def test_files_are_written_before_the_table_is_printed(cli, wide, place, monkeypatch):

@@ -91,7 +91,7 @@ def test_images_are_listed_with_the_places_that_are_searched(cli, no_images):
     rows = json.loads(cli("data", "--json").out)["samples"]
     assert rows[0] == {"batch": "cifar10", "images": "here", "count": 20, "source": "data/cifar-10-batches-bin"}
     out = cli("data").out
-    assert "The images of cifar100 are searched in this order:" in out
+    assert "The images of cifar100 are searched in these places, in this order:" in out
     assert "cifar-100-binary or cifar-100-python in data, this folder" in out
 
 

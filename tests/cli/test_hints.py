@@ -15,7 +15,7 @@ from zcbench.errors import InvalidInputError, UnknownNameError
         ("tabel.csv", "there is no such file, did you mean table.csv?"),
         ("xyz.toml", "there is no such file."),
         ("absent/table.csv", "there is no folder absent."),
-        ("table.csv", "it is a file, and this argument is a name: zcbench list benchmarks"),
+        ("table.csv", "it is a file, and this argument must be a name: zcbench list benchmarks"),
         ("digits-202", "unknown benchmark 'digits-202': did you mean 'digits-201'?"),
     ],
 )

@@ -76,7 +76,7 @@ MISTAKES = [
     ("data gt nasbench201", 2, "'gt' is not a choice: did you mean 'get'?"),
     ("data get digits-201", 2, "there is nothing to get."),
     ("data import nasbench201", 2, "say what to import: zcbench data import"),
-    ("data import nets.py nasbench201", 2, "it is a file, and this argument is a name"),
+    ("data import nets.py nasbench201", 2, "it is a file, and this argument must be a name"),
     # -- your own table
     ("run my.csv", 2, "say which column of my.csv to rank against: --target COLUMN"),
     ("run my.cvs --target acc", 2, "there is no such file, did you mean my.csv?"),

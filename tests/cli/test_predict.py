@@ -49,7 +49,7 @@ def test_json_has_everything(cli, files):
 
 def test_mistakes_end_in_a_sentence(cli, files, tmp_path):
     for words, message in (
-        (["--out", "ranked.txt"], "--out ranked.txt: it is written as CSV, so its name must end in .csv."),
+        (["--out", "ranked.txt"], "--out ranked.txt: the file is written as CSV, so its name must end in .csv."),
         (["--out", str(tmp_path)], "is a folder: name a file"),
         (["--exclude", "dpeth"], "unknown column 'dpeth': did you mean 'depth'?"),
         (["--candidates", "none.csv"], "none.csv is not a file"),

@@ -447,4 +447,4 @@ def test_networks_of_names_made_of_digits(cli, place):
 def test_names_of_nothing_are_no_plan_of_another_kind(cli, tmp_path, option, names):
     result = cli("run", "digits-201", option, names, "--store", tmp_path / "store")
     assert result.status == 2 and result.out == ""
-    assert f"{option} names none: write at least one name, or leave the option out." in result.err
+    assert f"{option} names none: write at least one name, or omit the option." in result.err

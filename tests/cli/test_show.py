@@ -102,7 +102,7 @@ def test_a_track_says_its_plan(cli):
     assert content["benchmarks"][:2] == ["digits-201", "chars-rnn"]
     said = cli("show", "track:transfer").out
     assert "\ntuned: 0, 50\n" in said
-    assert "\nbenchmarks: left open: zcbench run BENCHMARK --track transfer\n" in said
+    assert "\nbenchmarks: any: zcbench run BENCHMARK --track transfer\n" in said
 
 
 def test_a_name_with_settings(cli):

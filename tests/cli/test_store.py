@@ -63,7 +63,7 @@ def test_compact(cli, runs, form):
         living = runs.files("toy")[-1]
         result = cli("store", "compact", "toy", "--format", form)
     assert result.status == 0
-    assert result.err == f"zcbench: {living} stays as it is: a run is writing to it.\n"
+    assert result.err == f"zcbench: {living} is not changed: a run is writing to it.\n"
     first, second = result.out.splitlines()
     assert first.startswith("toy: 4 records: 2 files of ")
     assert second.startswith("toy: 1 trial: 1 file of ")

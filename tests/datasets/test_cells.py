@@ -77,7 +77,7 @@ def test_decimal_commas_of_a_target(write):
         assert own_benchmark(write(content), "acc").truth().tolist() == [90.5, 91.5]
     with pytest.raises(DataCorruptError, match=r"line 2: 3 values for 2 columns. If 90,5 is one number, its comma"):
         own_benchmark(write("arch,acc\na,90,5\nb,91,5\n"), "acc")
-    with pytest.raises(DataCorruptError, match="the column 'acc' is no column of numbers: it mixes decimal commas"):
+    with pytest.raises(DataCorruptError, match="the column 'acc' is not a column of numbers: it mixes decimal commas"):
         own_benchmark(write("arch;acc\na;90,5\nb;91.5\n"), "acc")
 
 

@@ -66,8 +66,8 @@ def test_a_part_of_another_file_is_thrown_away(server, tmp_path):
     ("path", "reason"),
     [
         ("404", "answered 404 Not Found"),
-        ("page", "gave a web page instead of the file"),
-        ("sneaky", "gave a web page instead of the file"),
+        ("page", "sent a web page instead of the file"),
+        ("sneaky", "sent a web page instead of the file"),
     ],
 )
 def test_a_place_that_refuses(server, tmp_path, path, reason):
@@ -78,7 +78,7 @@ def test_a_place_that_refuses(server, tmp_path, path, reason):
 
 
 def test_another_file_than_the_authors(server, tmp_path):
-    with pytest.raises(DataCorruptError, match=r"gave another file than the authors published .* SHA-256 is not"):
+    with pytest.raises(DataCorruptError, match=r"sent another file than the authors published .* SHA-256 is not"):
         fetch(remote(server, "other"), tmp_path)
     assert left(tmp_path) == []
     assert fetch(remote(server, "whole"), tmp_path).read_bytes() == CONTENT
@@ -227,7 +227,7 @@ def test_get(macro, server, tmp_path):
 
 def test_get_from_a_place_that_gives_something_else(macro, server, tmp_path):
     macro(server, "page")
-    with pytest.raises(DataMissingError, match="gave a web page"):
+    with pytest.raises(DataMissingError, match="sent a web page"):
         download_benchmark("nasbenchmacro")
     assert not (tmp_path / "cache" / "nasbenchmacro.npz").exists()
     macro(server, sha256="")  # nobody stated a hash, and the content is of another format

@@ -79,6 +79,6 @@ def test_refused_architectures_name_their_line_and_spaces_that_accept_them(write
     with pytest.raises(InvalidArchitectureError, match=r"my.csv, line 3: .* nasbench101 accepts it\.$"):
         own_benchmark(write(f"arch,acc\n{cell},1\n{other},2\n"), "acc", space="nasbench201")
     with pytest.raises(
-        InvalidArchitectureError, match=r"line 2: .* All 2 architectures are of nasbench101: --space nasb"
+        InvalidArchitectureError, match=r"line 2: .* All 2 architectures are of nasbench101: give --space nasb"
     ):
         own_benchmark(write(f"arch,acc\n{other},1\n{other[:-1]}2,2\n"), "acc", space="nasbench201")

@@ -165,7 +165,7 @@ REDIRECTS = {
     "/to-dots": ("http://a..b/", "no answer"),
     "/to-port": ("http://127.0.0.1:99999/", "no answer|no address"),
     "/to-escape": ("mailto:\x1b[2J", r"redirects to 'mailto:\\x1b\[2J', which is no web address"),
-    "/login": ("/page", "gave a web page instead of the file"),
+    "/login": ("/page", "sent a web page instead of the file"),
     "/to-404": ("/404", "answered 404 Not Found"),
 }
 ODD |= {path: redirect(target) for path, (target, _) in REDIRECTS.items()}
@@ -284,7 +284,7 @@ def _(handler):
 @pytest.mark.parametrize("path", ["drip", "drip-head", "drip-chunks"])
 def test_a_place_that_drips_for_ever(server, tmp_path, monkeypatch, path):
     monkeypatch.setattr(_http, "PATIENCE", 0.3)
-    with pytest.raises(DataMissingError, match=r"it sent less than 66 kB in 0\.3 s, the slowest that is waited for"):
+    with pytest.raises(DataMissingError, match=r"it sent less than 66 kB in 0\.3 s, which is too slow"):
         fetch(remote(server, path), tmp_path)
     assert fetch(remote(server, path, "whole"), tmp_path).read_bytes() == CONTENT
 
@@ -303,7 +303,7 @@ def test_a_slow_disk_is_no_slow_place(server, tmp_path, monkeypatch):
 
 def test_a_place_that_is_silent(server, tmp_path, monkeypatch):
     monkeypatch.setattr(_http, "SILENCE", 0.2)
-    with pytest.raises(DataMissingError, match=r"silent: no answer \(nothing came for 0\.2 s\)"):
+    with pytest.raises(DataMissingError, match=r"silent: no answer \(no bytes arrived for 0\.2 s\)"):
         fetch(remote(server, "silent"), tmp_path)
 
 
@@ -311,7 +311,7 @@ def test_a_place_that_is_silent(server, tmp_path, monkeypatch):
     ("status", "wait", "words"),
     [
         (403, "", "answered 403 Forbidden"),
-        (429, "120", "answered 429 Too Many Requests and asks to wait 120 s"),
+        (429, "120", "answered 429 Too Many Requests and requests a wait of 120 s"),
         (503, "9" * 50, "answered 503 Service Unavailable"),
         (503, "\x1b[2J", "answered 503 Service Unavailable"),
         (599, "", "answered 599"),

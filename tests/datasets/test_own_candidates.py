@@ -56,5 +56,5 @@ def test_what_is_wrong_with_candidates_is_said(write):
     cells = own_benchmark(write(f"arch,acc\n{cell},1\n{cell.replace('3x3', '1x1')},2\n"), "acc", space="nasbench201")
     with pytest.raises(InvalidArchitectureError, match=r"rest.csv, line 3: .*nasbench101 accepts it"):
         own_candidates(write(f"arch\n{cell}\n110010010000010101101:00201\n", "rest.csv"), cells)
-    with pytest.raises(InvalidInputError, match="digits-201 is no user-defined table"):
+    with pytest.raises(InvalidInputError, match="digits-201 is not a user-defined table"):
         own_candidates(write("arch\na\n", "rest.csv"), get_benchmark("digits-201"))

@@ -1,4 +1,4 @@
-"""Bring images to this machine: from the authors' site, or from an archive or folder that is there already."""
+"""Download images from the authors' site, or import them from an archive or folder on this machine."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ from zcbench.datasets._simple import tar_header
 from zcbench.errors import DataCorruptError, DataMissingError, InvalidInputError
 
 _BLOCK = 512
-#: bytes of a member at most; the largest has 154 million
+#: largest size of a member in bytes; the largest of the authors has 154 million
 _LARGEST = 1 << 28
-#: images that are written at once
+#: number of images in one write
 _AT_ONCE = 5000
 
 
@@ -44,19 +44,19 @@ def list_downloads() -> list[str]:
 
 
 def download_batch(name: str, progress: Progress | None = None) -> Path:
-    """Download the authors' archive of a batch's images, check it and keep the images in the cache; returns where.
+    """Download the authors' archive of images, check it, write the images to the cache and return their path.
 
-    Nothing is downloaded where the cache has the images.
+    Nothing is downloaded if the cache has the images.
 
     Args:
         name: "cifar10" or "cifar100".
-        progress: called with the bytes that are here and those in all.
+        progress: called with the number of downloaded bytes and the number of all bytes.
 
     Raises:
         InvalidInputError: the batch has no images to download.
-        DataMissingError: the site does not give the archive.
-        DataCorruptError: the archive is not the authors'.
-        StoreError: it cannot be written.
+        DataMissingError: the site does not provide the archive.
+        DataCorruptError: the archive is not that of the authors.
+        StoreError: the archive or the images cannot be written.
     """
     layout, path = _layout(name), _place(name)
     if path.is_file():
@@ -66,12 +66,12 @@ def download_batch(name: str, progress: Progress | None = None) -> Path:
     files = [fetch(remote, folder, progress) for remote in layout.remotes]
     found = import_batch(name, files[0])
     for file in files:
-        file.unlink(missing_ok=True)  # the images are kept, and take as much room again
+        file.unlink(missing_ok=True)  # the cache has the images, and the archive needs as much space again
     return found
 
 
 def import_batch(name: str, path: str | os.PathLike[str]) -> Path:
-    """Read the authors' archive or folder once and keep the images in the cache; returns where.
+    """Read the authors' archive or folder, write the images to the cache and return their path.
 
     Args:
         name: "cifar10" or "cifar100".
@@ -79,8 +79,8 @@ def import_batch(name: str, path: str | os.PathLike[str]) -> Path:
 
     Raises:
         InvalidInputError: the batch has no images to import.
-        DataMissingError: there is no such file, or it holds no images of that name.
-        DataCorruptError: it is damaged.
+        DataMissingError: the file does not exist, or has no images of that name.
+        DataCorruptError: the file is damaged.
         StoreError: the cache cannot be written.
     """
     layout, source, target = _layout(name), Path(path), _place(name)
@@ -109,14 +109,14 @@ def _layout(name: str) -> Layout:
 
 
 def _place(name: str) -> Path:
-    cache_folder()  # says what is wrong where there is no cache
+    cache_folder()  # raises an error with advice if there is no cache
     path = kept(name)
     assert path is not None
     return path
 
 
 def _write(images: Images, path: Path) -> None:
-    """Write records of one label byte and an image."""
+    """Write a record for each image: one byte for the label, then the pixels."""
     with path.open("wb") as file:
         for start in range(0, len(images.labels), _AT_ONCE):
             rows = np.arange(start, min(start + _AT_ONCE, len(images.labels)))
@@ -125,7 +125,7 @@ def _write(images: Images, path: Path) -> None:
 
 
 def _of_archive(path: Path, layout: Layout, folder: Path) -> Images | None:
-    """Read the images in an archive; its members are written under our own names into a temporary folder."""
+    """Read the images in an archive; its members are written to a temporary folder with names that we choose."""
     patterns = {kind: _pattern(text) for kind, text in (("bin", layout.binary), ("py", layout.pickled))}
     found: dict[str, tuple[str, Path]] = {}
     for name, content in _members(path, tuple(patterns.values())):
@@ -139,7 +139,7 @@ def _of_archive(path: Path, layout: Layout, folder: Path) -> Images | None:
         return None
     kinds = {kind for kind, _ in found.values()}
     if len(kinds) > 1:
-        raise DataCorruptError(f"{path} has both of the authors' layouts: give one of their archives.")
+        raise DataCorruptError(f"{path} has both layouts of the authors: give one of their archives.")
     expected = 5 if "[1-5]" in layout.binary else 1
     if len(found) != expected:
         raise DataCorruptError(f"{path} has {len(found)} of {expected} files of training images: download it again.")
@@ -166,7 +166,7 @@ def _members(path: Path, patterns: Sequence[str]) -> Iterator[tuple[str, bytes]]
             room = -(-size // _BLOCK) * _BLOCK
             if kind in (b"0", b"\0") and any(re.fullmatch(pattern, name) for pattern in patterns):
                 if size > _LARGEST:
-                    raise DataCorruptError(f"{path}: {name} has {size:,} bytes, far more than images.")
+                    raise DataCorruptError(f"{path}: {name} has {size:,} bytes, more than the images can have.")
                 content = file.read(size)
                 if len(content) != size:
                     raise DataCorruptError(f"{path} ends within its member {name!r}: download it again.")

@@ -20,10 +20,10 @@ _COMMANDS = {
     "leaderboard": "show stored scores: terminal, CSV, Markdown, HTML",
     "efficiency": "show predictors by the number of trained networks: table, CSV, figure",
     "predict": "rank candidates by a predictor of a few trained networks",
-    "search": "search a benchmark, or with your training function, for the best architecture",
-    "score": "score your own network",
+    "search": "search for the best architecture in a benchmark, or with your training function",
+    "score": "score your networks",
     "supernet": "train a supernet on the embedded digits, search it, export the best subnet",
-    "curves": "forecast how learning curves end",
+    "curves": "forecast the end of learning curves",
     "check": "run the contract tests on your proxies, predictors and searchers",
     "list": "list proxies, predictors, benchmarks and other kinds",
     "show": "show one proxy, predictor or benchmark: definition, settings, source",
@@ -38,7 +38,7 @@ _RENAMED: dict[str, str] = {}
 #: commands that run networks in this process
 _COMPUTE = ("check", "run", "score", "search", "supernet")
 
-#: what ``zcbench`` alone shows: a first command for each kind of user
+#: text of ``zcbench`` without arguments, with a first command for each kind of user
 _FIRST_STEPS = """Which cheap score predicts, before training, which network will be good?
 
   zcbench run digits-201 --limit 100               compare proxies, no download
@@ -52,13 +52,13 @@ _SHELLS = ("bash", "zsh", "tcsh")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit status.
+    """Run a command and return the exit status.
 
     Args:
-        arguments: words of the command line; None for those of this process, which then ends with the command.
+        arguments: words of the command line; None for those of this process, which then ends after the command.
     """
     whole = arguments is None
-    # Not list(…): once the command of that name was imported, the name is its module.
+    # Not list(…): after the command "list" is imported, the name is its module.
     arguments = [*(sys.argv[1:] if arguments is None else arguments)]
     make_readable(sys.stdout)
     make_readable(sys.stderr)
@@ -89,10 +89,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser(wanted: Collection[str | None]) -> tuple[Parser, Parser]:
-    """Return the parser, and that of the command whose arguments are declared.
+    """Return the main parser, and the parser of the command whose arguments are declared.
 
     Args:
-        wanted: commands whose modules are imported for their arguments; without the others --help stays fast.
+        wanted: commands whose modules are imported for their arguments; others are not imported, to keep --help fast.
     """
     parser = chosen = Parser(
         prog="zcbench",
@@ -124,7 +124,7 @@ def _epilog() -> str:
 
 
 def _check_order(parser: Parser, first: str | None, arguments: Sequence[str]) -> None:
-    """End with an error if a command stands behind its argument, or if an option stands before the command."""
+    """End with an error if a command follows its argument, or if an option precedes the command."""
     if first is None:
         return
     place = arguments.index(first)
@@ -172,7 +172,7 @@ def _guarded(options: argparse.Namespace) -> int:
     except SystemExit as error:  # our commands do not exit this way
         _complain(f"imported code ended the program ({first_line(error)}): remove its call of sys.exit().")
         return MISUSED
-    except BrokenPipeError:  # the reader of our output went away
+    except BrokenPipeError:  # the program that reads our output ended
         give_up_results()
         return FINE
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Values that look different in a table and in JSON: a count is "4,930" in the one and 4930 in the other."""
+"""Values that differ between a table and JSON: a count is "4,930" in a table and 4930 in JSON."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class Cell:
 
 
 def yes(value: object) -> Cell:
-    """Return a truth value: "yes" or "no" in a table."""
+    """Return the cell of a truth value, which is "yes" or "no" in a table."""
     return Cell(bool(value), "yes" if value else "no")
 
 
 def count(value: int | None, nothing: str = "") -> Cell:
-    """Return a number of things; None is null in JSON, and a given text in a table."""
+    """Return the cell of a count; None is null in JSON, and ``nothing`` in a table."""
     return Cell(value, nothing if value is None else amount(value))
 
 

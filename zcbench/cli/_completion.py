@@ -96,7 +96,7 @@ def _names(kinds: tuple[str, ...]) -> list[str]:
 
 
 def _function(name: str, key: tuple[str, ...]) -> str:
-    """Return a function of bash that completes the last of several names, separated by commas."""
+    """Return a bash function that completes the last of several names, which commas separate."""
     kinds = tuple(kind for kind in key if kind != "+files")
     files = '\n  compgen -f -- "$1"' if "+files" in key else ""
     words = " ".join(_names(kinds))

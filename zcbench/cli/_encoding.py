@@ -49,7 +49,7 @@ _REPLACEMENTS = {
     "•": "*",
     "✓": "yes",
     "✗": "no",
-    # bars of progress
+    # progress bars
     "━": "-",
     "╸": "-",
     "╺": "-",
@@ -59,7 +59,10 @@ _REPLACEMENTS = {
 
 
 def readable(error: UnicodeError) -> tuple[str, int]:
-    """Replace what a codec cannot encode; other characters become escapes. An error handler of :mod:`codecs`."""
+    """Replace the characters that a codec cannot encode; this is an error handler of :mod:`codecs`.
+
+    A character without a replacement becomes an escape.
+    """
     if not isinstance(error, UnicodeEncodeError):
         raise error
     pieces = (
@@ -70,7 +73,7 @@ def readable(error: UnicodeError) -> tuple[str, int]:
 
 
 def make_readable(stream: object) -> None:
-    """Let a text stream replace characters that its encoding lacks; other streams are not changed."""
+    """Make a text stream replace characters that its encoding lacks; other streams are not changed."""
     codecs.register_error(READABLE, readable)
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors=READABLE)

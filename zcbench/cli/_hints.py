@@ -1,4 +1,4 @@
-"""Further advice on a name that was not found: another kind has it, or a file has nearly that name."""
+"""Advice about a name that was not found: another kind has it, or a file has a similar name."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _looks_like_file(name: str) -> bool:
 def _of_file(name: str) -> str:
     path = Path(name)
     if path.is_file():
-        return "it is a file, and this argument is a name: zcbench list benchmarks"
+        return "it is a file, and this argument must be a name: zcbench list benchmarks"
     try:
         near = [found.name for found in path.parent.iterdir() if found.suffix in _SUFFIXES and found.is_file()]
     except OSError:

@@ -1,4 +1,4 @@
-"""A message before the slow libraries are imported, which takes seconds in which nothing else is printed."""
+"""A message before slow libraries are imported, because the import takes seconds and prints nothing."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 MESSAGE = "zcbench: loading libraries …"
-#: packages whose import takes long, or begins a longer one
+#: packages whose import is slow or starts a slow import
 _SLOW = ("torch", "scipy", "sklearn")
 
 
 class _Finder:
-    """Finds no module; prints the message when a slow package is looked for."""
+    """A finder that finds no module, and prints the message when a slow package is imported."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None

@@ -18,7 +18,7 @@ EXAMPLE = """
 many machines:
   zcbench run nasbench201 --shard 3/100             # one of a hundred jobs
   zcbench run nasbench201 --shards 100 --print-sbatch > job.sh
-  zcbench run nasbench201 --missing                 # what no job has finished
+  zcbench run nasbench201 --missing                 # only missing scores
   zcbench run nasbench201 --limit 500 --print-sample > sample.txt
   zcbench run nasbench201 --sample-manifest sample.txt
   zcbench run nasbench201 --executor dask://10.0.0.1:8786"""
@@ -59,7 +59,7 @@ def of_machines(options: argparse.Namespace) -> dict[str, Any]:
     """Return the fields of a run that the options determine.
 
     Raises:
-        InvalidInputError: options do not go together, or there is no such shard.
+        InvalidInputError: options contradict each other, or the shard does not exist.
     """
     from zcbench.errors import InvalidInputError
 
@@ -67,7 +67,7 @@ def of_machines(options: argparse.Namespace) -> dict[str, Any]:
         raise InvalidInputError(
             f"--shards {options.shards} applies to --print-sbatch; a run takes  --shard 1/{options.shards}"
         )
-    # A script is for all shards, which --shard */N says.
+    # A script is for all shards, so that --shard */N names no shard of this run.
     shard = None if options.print_sbatch else options.shard
     return {"shard": shard, "missing": options.missing, "sample_manifest": options.sample_manifest}
 
@@ -102,13 +102,13 @@ def _count(options: argparse.Namespace) -> int:
 
 
 def _without(words: Sequence[str]) -> tuple[list[str], bool]:
-    """Words of the command line without those that a job has otherwise; whether the number of workers is left open."""
+    """Return the words of the command line without the options of shards, and whether --workers is absent."""
     ours = argparse.ArgumentParser(add_help=False)
     ours.add_argument("--shard")
     ours.add_argument("--shards")
     ours.add_argument("--print-sbatch", action="store_true")
     _, rest = ours.parse_known_args(list(words))
-    rest.remove("run")  # its first place is the command's
+    rest.remove("run")  # the first "run" is the command
     workers = argparse.ArgumentParser(add_help=False)
     workers.add_argument("--workers")
     given, _ = workers.parse_known_args(rest)

@@ -1,4 +1,4 @@
-"""What ``zcbench run --out`` writes: the files of the command that shows what was run."""
+"""The files of ``zcbench run --out``, which are those of the command that shows the results."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 
 def write_outcomes(folder: Path, run: Run, outcomes: Sequence[Outcome]) -> None:
-    """Write what ``zcbench leaderboard --out`` or ``zcbench efficiency --out`` writes of the same store.
+    """Write the files that ``zcbench leaderboard --out`` or ``zcbench efficiency --out`` writes for the same store.
 
-    Of a track of proxies the files have the name of the track and show what it requests; of searches, which no command
-    reads from a store, the comparison that was printed.
+    The files of a track of proxies have the name of the track and show the results that it requests. The files of
+    searches, which no command reads from a store, show the printed comparison.
 
     Args:
-        folder: made if it is not there.
-        run: what was run.
-        outcomes: of its benchmarks, without errors.
+        folder: created if it does not exist.
+        run: the finished run.
+        outcomes: outcomes of its benchmarks, without errors.
     """
     from zcbench.cli.leaderboard import of_track
     from zcbench.records import Store

@@ -1,7 +1,7 @@
-"""Results go to standard output, and nothing else does: what foreign code prints goes to standard error.
+"""Standard output has only results; text that other code prints goes to standard error.
 
 While a command runs, file descriptor 1 is standard error, for this process, its native code and its workers. Results
-go through a descriptor of our own to where standard output was.
+are written to a duplicate of the original descriptor of standard output.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TextIO
 
-#: where results and messages go while a command runs
+#: state and streams of results and messages while a command runs
 _running = False
 _results: TextIO | None = None
 _messages: TextIO | None = None
@@ -26,7 +26,7 @@ def write_result(text: object = "", end: str = "\n") -> None:
 
 
 def write_message(text: object) -> None:
-    """Print a message; a run does not end for want of a place to print it."""
+    """Print a message; a run continues if standard error cannot be written."""
     with suppress(OSError, ValueError, AttributeError):
         print(text, file=_messages or sys.stderr, flush=True)
 
@@ -38,10 +38,10 @@ def results() -> TextIO | None:
 
 @contextmanager
 def results_only(*, for_good: bool) -> Iterator[None]:
-    """Keep everything but :func:`write_result` away from standard output.
+    """Redirect to standard error all output except that of :func:`write_result`.
 
     Args:
-        for_good: also after the block, for what is printed when the process ends.
+        for_good: also after the block, for text that is printed when the process ends.
     """
     global _running, _results, _messages
     stdout, stderr = sys.stdout, sys.stderr
@@ -53,7 +53,7 @@ def results_only(*, for_good: bool) -> Iterator[None]:
         _results = os.fdopen(
             ours, "w", encoding=stdout.encoding, errors=stdout.errors, buffering=1 if stdout.line_buffering else -1
         )
-    else:  # a stream of the caller's, in this process
+    else:  # a stream that the caller made in this process
         _results = stdout
         sys.stdout = stderr
     try:

@@ -12,12 +12,12 @@ from typing import Any, NoReturn
 from zcbench._display import SENTENCE, plain
 from zcbench.cli._status import MISUSED
 
-#: what a value must be, by the function that converts it
+#: description of a valid value, by the function that converts it
 _TYPES: dict[Any, str] = {int: "a whole number", float: "a number"}
 
 
 class Help(argparse.RawDescriptionHelpFormatter):
-    """Fills paragraphs without breaking words; indented lines, which are commands, are not changed."""
+    """A formatter that fills paragraphs without breaking words, and does not change indented lines (commands)."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         paragraphs = text.strip("\n").split("\n\n")
@@ -54,7 +54,7 @@ class Parser(argparse.ArgumentParser):
         self.exit(MISUSED, f"{plain(f'{self.prog}: {message}', 2 * SENTENCE)}; see  {self.prog} --help\n")
 
     def check_options(self, words: Sequence[str]) -> None:
-        """End with an error if a word is no option of this command; else its value may be read as an argument."""
+        """End with an error if a word is an unknown option, because argparse may read its value as an argument."""
         parser = self._innermost(words)
         known = [option for action in parser._actions for option in action.option_strings]
         for word in words:
@@ -72,7 +72,7 @@ class Parser(argparse.ArgumentParser):
         return self
 
     def unknown(self, words: Sequence[str], line: Sequence[str] = ()) -> NoReturn:
-        """End with an error that names arguments that the command does not have, and what was probably meant.
+        """End with an error that names an unknown argument, and the option that was probably meant.
 
         Args:
             words: the arguments.
@@ -89,7 +89,7 @@ class Parser(argparse.ArgumentParser):
         self.error(f"unknown option {first.partition('=')[0]}{advice}")
 
     def _about_lists(self, word: str, line: Sequence[str]) -> str:
-        """How to write several names, where a word follows those of an option."""
+        """Return advice on writing several names if a word follows the names of an option, else ""."""
         place = next((k for k, other in enumerate(line) if other == word), 0)
         option = next((k for k in range(place - 1, -1, -1) if line[k].startswith("--")), None)
         if option is None or place - option < 2:

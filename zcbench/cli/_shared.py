@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from zcbench.evaluation import Board
 
 _T = TypeVar("_T")
-#: columns of characters that the last column of a table needs to be read
+#: width in characters that makes the last column of a table readable
 _LAST = 30
 #: columns of the leaderboard that a narrow terminal drops first, in this order
 _SPARE = ("rho [95 % CI]", "of ceiling", "over params")
 
 
 def add_store(parser: argparse.ArgumentParser) -> None:
-    """``--store``."""
+    """Add ``--store``."""
     parser.add_argument(
         "--store",
         metavar="DIR",
@@ -41,7 +41,7 @@ def add_store(parser: argparse.ArgumentParser) -> None:
 
 
 def add_ensembles(parser: argparse.ArgumentParser) -> None:
-    """``--ensembles``."""
+    """Add ``--ensembles``."""
     parser.add_argument(
         "--ensembles",
         metavar="NAMES",
@@ -50,7 +50,7 @@ def add_ensembles(parser: argparse.ArgumentParser) -> None:
 
 
 def add_imports(parser: argparse.ArgumentParser) -> None:
-    """``--import``."""
+    """Add ``--import``."""
     parser.add_argument(
         "--import",
         dest="imports",
@@ -65,9 +65,9 @@ def add_renamed(parser: argparse.ArgumentParser, old: str, new: str) -> None:
     """Add the old name of an option, which works for one release and prints a line on stderr.
 
     Args:
-        parser: it has the option under its new name.
-        old: ``--suite``.
-        new: ``--track``.
+        parser: the parser that has the option under its new name.
+        old: the old name, such as ``--suite``.
+        new: the new name, such as ``--track``.
     """
     (action,) = (action for action in parser._actions if new in action.option_strings)
 
@@ -80,45 +80,48 @@ def add_renamed(parser: argparse.ArgumentParser, old: str, new: str) -> None:
 
 
 def add_timeout(parser: argparse.ArgumentParser, what: str) -> None:
-    """``--timeout``."""
+    """Add ``--timeout``."""
     parser.add_argument("--timeout", type=float, metavar="SECONDS", help=what)
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
-    """``--device``: all of torch's work of the command is done there."""
+    """Add ``--device``, the device of all computations of torch in the command."""
     parser.add_argument(
         "--device",
         metavar="WHERE",
-        help="where torch computes: cpu, cuda, cuda:1 or mps; workers share one GPU, or use several GPUs, one each "
+        help="device of torch: cpu, cuda, cuda:1 or mps; workers share one GPU, or use several GPUs, one each "
         "(default: $ZCBENCH_DEVICE, else cpu)",
     )
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
-    """``--json``."""
+    """Add ``--json``."""
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
 def import_files(paths: Sequence[str]) -> None:
     """Import the files of ``--import``."""
     for path in paths:
-        from zcbench._imports import import_file  # loads torch, which a list of spaces does without
+        from zcbench._imports import import_file  # imports torch, which a list of spaces does not need
 
         import_file(path)
 
 
 def split_names(text: str | None) -> list[str] | None:
-    """Names, with their settings, from ``a,b:epochs=1 c*``; commas and blanks in brackets stay. None for None."""
+    """Return the names, with their settings, in ``a,b:epochs=1 c*``; None for None.
+
+    Commas and spaces in brackets do not separate names.
+    """
     from zcbench._notation import split_list
 
     return None if text is None else split_list(text)
 
 
 def numbers(option: str, text: str | None) -> tuple[int, ...]:
-    """Whole numbers from "10,20,50", ascending; nothing for None.
+    """Return the whole numbers in "10,20,50" in ascending order; an empty tuple for None.
 
     Raises:
-        InvalidInputError: something in it is no whole number.
+        InvalidInputError: a part is not a whole number.
     """
     from zcbench.errors import InvalidInputError
 
@@ -129,10 +132,10 @@ def numbers(option: str, text: str | None) -> tuple[int, ...]:
 
 
 def decimals(option: str, text: str | None) -> list[float] | None:
-    """Numbers from ".1,.2,.5"; None for None.
+    """Return the numbers in ".1,.2,.5"; None for None.
 
     Raises:
-        InvalidInputError: something in it is no number.
+        InvalidInputError: a part is not a number.
     """
     from zcbench.errors import InvalidInputError
 
@@ -143,15 +146,15 @@ def decimals(option: str, text: str | None) -> list[float] | None:
 
 
 def write_board(folder: Path, name: str, content: str | Callable[[Path], object]) -> None:
-    """Make or replace a file in one step, and its folder; say so.
+    """Create or replace a file in one step, create its folder, and print the path.
 
     Args:
-        folder: where it shall be.
-        name: of the file.
-        content: its text, or what writes a file of the path it is given.
+        folder: folder of the file.
+        name: name of the file.
+        content: its text, or a function that writes a file at a given path.
 
     Raises:
-        StoreError: there is no room or no permission.
+        StoreError: there is no space or no permission.
     """
     from zcbench._files import whole, write_text
 
@@ -211,10 +214,10 @@ def sentence(text: str) -> str:
 
 
 def for_each(names: Sequence[str], find: Callable[[str], _T]) -> tuple[dict[str, _T], int]:
-    """Return the results of a function for benchmarks, and the exit status; the error of one is printed.
+    """Return the results of a function by benchmark, and the exit status; errors of benchmarks are printed.
 
     Raises:
-        ZcbenchError: what ``find`` raises for the only one.
+        ZcbenchError: the error of ``find``, if there is only one benchmark.
     """
     from zcbench.errors import ZcbenchError
 
@@ -232,13 +235,13 @@ def for_each(names: Sequence[str], find: Callable[[str], _T]) -> tuple[dict[str,
 
 
 def say_notes(benchmark: Benchmark) -> None:
-    """Print on stderr what reading a table excluded or changed."""
+    """Print on stderr the notes of a table about excluded and changed content."""
     for note in benchmark.notes:
         say(f"zcbench: {benchmark.source}: {note[0].lower()}{note[1:]}")
 
 
 def say_table_notes(boards: Sequence[Board]) -> None:
-    """Say on stderr what reading the tables of boards excluded or changed, each sentence once."""
+    """Print on stderr the notes of the tables of boards, each sentence once."""
     found = {(str(getattr(board, "benchmark", "")), note): None for board in boards for note in board.table_notes}
     for benchmark, note in found:
         say(f"zcbench: {benchmark.rpartition('@')[0]}: {note[0].lower()}{note[1:]}")
@@ -250,7 +253,7 @@ def print_json(content: object) -> None:
 
 
 def print_rows(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a plain table; where it is too wide for that, row by row."""
+    """Print a plain table, or one row after the other if the table is too wide."""
     from rich.cells import cell_len
     from rich.padding import Padding
     from rich.table import Table
@@ -260,7 +263,7 @@ def print_rows(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     width = _width(200)
     columns = list(zip(titles, *cells, strict=True))[:-1]
     words = [[column[0], *(word for cell in column[1:] for word in cell.split())] for column in columns]
-    needed = sum(1 + max(map(cell_len, column)) for column in words)  # titles are not to be folded
+    needed = sum(1 + max(map(cell_len, column)) for column in words)  # titles must not be folded
     if len(titles) > 2 and needed + _LAST > width:
         parts: list[RenderableType] = []
         for row in cells:
@@ -280,7 +283,7 @@ def print_rows(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 def print_board(board: Board) -> None:
     """Print headline, table and footnotes, without the notes on reading the table, which were printed before.
 
-    Where the terminal is too narrow, a board with repeated columns is printed in several tables. Another board drops
+    If the terminal is too narrow, a board with repeated columns is printed in several tables. Another board drops
     columns until it fits and names them: first empty ones, then those of :data:`_SPARE`, then the last. Names of rows
     are never cut: long ones continue on the next line.
     """
@@ -305,7 +308,7 @@ def print_board(board: Board) -> None:
 
 
 def print_boards(boards: Sequence[Board]) -> None:
-    """Print several, an empty line between two."""
+    """Print boards, with an empty line between two."""
     for number, board in enumerate(boards):
         if number:
             show()
@@ -343,7 +346,7 @@ def _parted(
 
 
 def _sizes(titles: Sequence[tuple[str, bool]], rows: Sequence[Sequence[str]], width: int) -> list[int]:
-    """Return the characters that each column needs, with the space behind it; half of the width suffices for names."""
+    """Return the characters that each column needs, with the space after it; names need at most half of the width."""
     from rich.cells import cell_len
 
     sizes = [2 + max(map(cell_len, column)) for column in zip((title for title, _ in titles), *rows, strict=True)]
@@ -367,19 +370,19 @@ def _fitting(
 
 
 def _width(usual: int) -> int:
-    """Columns to print in: those of the terminal; where there is none, as many as the table likes."""
-    # Programs that read lines export COLUMNS to what they start, whose output may go to a file: only a terminal counts.
+    """Return the width of the terminal in characters; without a terminal, return ``usual``."""
+    # Interactive programs export COLUMNS to programs whose output may go to a file: only a terminal has a width.
     stream = results()
     return max(20, shutil.get_terminal_size().columns) if stream is not None and stream.isatty() else usual
 
 
 def _print(parts: Sequence[RenderableType], width: int) -> None:
-    """Print ``width`` columns wide."""
+    """Print the parts in lines of ``width`` characters."""
     from rich.console import Console
 
-    # Without a height rich takes simple terminals to be 80 columns wide.
+    # Without a height, rich assumes that simple terminals are 80 columns wide.
     console = Console(highlight=False, markup=False, emoji=False, width=width, height=25)
-    with console.capture() as text:  # rich itself would end the process where the reader goes away
+    with console.capture() as text:  # rich would end the process if the reader of the output ends
         for part in parts:
             console.print(part)
     write_result(text.get(), end="")
@@ -389,7 +392,7 @@ def _print(parts: Sequence[RenderableType], width: int) -> None:
 def progress_bar(
     title: str, what: str = "scores", *, idle: bool = True
 ) -> Iterator[Callable[[int, int, object], None]]:
-    """Show a bar on a terminal, else a line every ten seconds; with ``idle`` also before the first report."""
+    """Show a bar on a terminal, else print a line every ten seconds; with ``idle``, show it before the first report."""
     if sys.stderr.isatty():
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -418,7 +421,7 @@ def progress_bar(
         if now - last >= 10 or done == total:
             last = now
             left = ""
-            if first[1] < done < total:  # what an earlier process did took none of this one's time
+            if first[1] < done < total:  # this process spent no time on the work of an earlier process
                 seconds = (now - first[0]) * (total - done) / (done - first[1])
                 left = f", about {seconds:.0f} s left" if seconds < 120 else f", about {seconds / 60:.0f} min left"
             say(f"{title}: {done}/{total} {what}{left}")

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 def write_evaluations(
     folder: Path, name: str, boards: Sequence[Board], evaluations: Sequence[Evaluation], store: Store
 ) -> None:
-    """Write the CSV, the Markdown and the page of evaluations.
+    """Write evaluations as CSV, Markdown and HTML.
 
     Args:
-        folder: where the files shall be.
-        name: of the files, without suffix.
-        boards: the tables: the evaluations, or one of all of them.
-        evaluations: what the page shows one by one.
-        store: describes the machines that scored.
+        folder: folder of the files.
+        name: name of the files, without suffix.
+        boards: the tables, which are the evaluations or one table of all of them.
+        evaluations: evaluations that the page shows one after the other.
+        store: store that describes the machines that computed the scores.
     """
     from zcbench.leaderboards import to_html
 
@@ -39,17 +39,17 @@ def write_evaluations(
 
 
 def write_boards(folder: Path, name: str, boards: Sequence[Board]) -> None:
-    """Write the CSV, the Markdown and the page of any tables."""
+    """Write tables as CSV, Markdown and HTML."""
     from zcbench.leaderboards import boards_to_html
 
     _write(folder, name, boards, boards_to_html(name, boards))
 
 
 def write_figure(folder: Path, name: str, draw: Callable[[Path], object]) -> None:
-    """Write a figure, after all files that need no further package.
+    """Write a figure; callers write all files that need no further package before it.
 
     Raises:
-        ZcbenchError: matplotlib is not installed; the command did the rest of its work.
+        ZcbenchError: matplotlib is not installed; all other work of the command is done.
         StoreError: the file cannot be written.
     """
     from zcbench.errors import MissingDependencyError, ZcbenchError
@@ -61,7 +61,7 @@ def write_figure(folder: Path, name: str, draw: Callable[[Path], object]) -> Non
 
 
 def write_efficiency(folder: Path, benchmark: str, found: SampleEfficiency, *, transfer: bool = False) -> None:
-    """Write the CSV, the Markdown and the figure of sample efficiency."""
+    """Write sample efficiency as CSV, Markdown and a figure."""
     from zcbench.leaderboards import draw_efficiency
 
     stem = benchmark + ("-transfer" if transfer else "-predictors")
@@ -72,7 +72,7 @@ def write_efficiency(folder: Path, benchmark: str, found: SampleEfficiency, *, t
 
 
 def write_searches(folder: Path, benchmark: str, found: SearchComparison) -> None:
-    """Write the CSV, the Markdown, the page and the figure of searches that are compared."""
+    """Write a comparison of searches as CSV, Markdown, HTML and a figure."""
     from zcbench.leaderboards import draw_comparison
 
     write_boards(folder, f"{benchmark}-searches", [found])

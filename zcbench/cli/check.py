@@ -1,4 +1,4 @@
-"""Put proxies, signals, predictors, searchers, curve predictors, supernets through the contracts, by name or file."""
+"""Run the contract tests on proxies, signals, predictors, searchers, curve predictors or supernets, by name or file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EXAMPLE = """examples:
   zcbench check gp gcn:loss=hinge
   zcbench check my_searcher.py evolution:population=20
   zcbench check my_curve_predictor.py fits:starts=2
-  zcbench check my_supernet.py      # it says  supernet = …  and  inputs = …"""
+  zcbench check my_supernet.py    # it defines  supernet = …  and  inputs = …"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Run the command; 1 if one of them fails a check, 2 if its package is not installed."""
+    """Run the command; return 1 if a check fails, 2 if a package is not installed."""
     from zcbench.testing import check_curve_predictor, check_predictor, check_proxy, check_searcher, check_signal
 
     import_files(options.imports)
@@ -80,7 +80,7 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def _status(reports: Sequence[Report]) -> int:
-    """Say which packages are missing, without which checks were skipped; return the exit status."""
+    """Print the missing packages because of which checks were skipped; return the exit status."""
     from zcbench.errors import names_missing_package
 
     lacking = {
@@ -90,7 +90,7 @@ def _status(reports: Sequence[Report]) -> int:
         if names_missing_package(outcome.detail)
     }
     for detail, name in lacking.items():
-        say(f"zcbench: {name} could not be checked as a whole: {detail}")
+        say(f"zcbench: checks of {name} were skipped: {detail}")
     if any(not report.ok and report.name not in lacking.values() for report in reports):
         return FAILED
     if not lacking:
@@ -99,7 +99,7 @@ def _status(reports: Sequence[Report]) -> int:
 
 
 def _named(text: str) -> list[list[str]]:
-    """Labels of each kind that a name or pattern matches; UnknownNameError without any."""
+    """Return the labels of each kind that a name or pattern matches; raise UnknownNameError if there are none."""
     from zcbench.curves import resolve_curve_predictors
     from zcbench.errors import UnknownNameError
     from zcbench.predictors import resolve_predictors
@@ -132,7 +132,7 @@ def _signals(names: list[str]) -> list[str]:
 
 
 def _known() -> list[list[str]]:
-    """Names of the registered proxies, predictors, searchers, curve predictors and signals."""
+    """Return the names of the registered proxies, predictors, searchers, curve predictors and signals."""
     from zcbench.curves import list_curve_predictors
     from zcbench.predictors import list_predictors
     from zcbench.probe import list_signals
@@ -143,7 +143,7 @@ def _known() -> list[list[str]]:
 
 
 def _registered_by(file: str) -> tuple[list[list[str]], bool]:
-    """Names of each kind that a file adds, and whether it defines a supernet."""
+    """Return the names of each kind that a file adds, and whether it defines a supernet."""
     from zcbench._imports import import_file
     from zcbench.errors import InvalidInputError
 

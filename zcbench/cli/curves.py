@@ -35,7 +35,7 @@ EXAMPLE = """examples:
   zcbench curves predict log.csv --horizon 100 --value acc --bounds 0,100
   zcbench curves predict curves.csv --horizon 200 --figure forecast.png"""
 
-#: kinds of trouble that are reported on stderr
+#: largest number of kinds of errors that are printed on stderr
 _TOLD = 10
 
 _PREDICT = """Forecast the end of every run of a table.
@@ -90,12 +90,12 @@ def _configure_predict(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("table", metavar="FILE", help="CSV (or parquet) file")
     parser.add_argument("--horizon", type=float, metavar="EPOCH", required=True, help="last epoch of the trainings")
     parser.add_argument("--predictor", metavar="NAME", default="lcpfn", help="a curve predictor (default: lcpfn)")
-    parser.add_argument("--lower", action="store_true", help="less is better: a loss, an error, a perplexity")
+    parser.add_argument("--lower", action="store_true", help="lower is better: a loss, an error, a perplexity")
     parser.add_argument(
         "--bounds", metavar="LOW,HIGH", help="smallest and largest value of the metric: 0,100 for percent"
     )
-    parser.add_argument("--at", metavar="E,E", help="epochs to tell of, separated by commas (default: the horizon)")
-    parser.add_argument("--above", type=float, metavar="X", help="tell the probability of more than X, too")
+    parser.add_argument("--at", metavar="E,E", help="epochs to report, separated by commas (default: the horizon)")
+    parser.add_argument("--above", type=float, metavar="X", help="also report the probability of more than X")
     form = parser.add_argument_group("columns")
     form.add_argument("--curve", metavar="PATTERN", help='columns of epochs, one * for the number: "valid_loss_*"')
     form.add_argument("--run", metavar="COLUMN", help="column that names the runs (default: run, model, …)")
@@ -111,9 +111,9 @@ def _configure_predict(parser: argparse.ArgumentParser) -> None:
 
 def _configure_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", metavar="FILE", required=True, help="file of the weights, .safetensors")
-    parser.add_argument("--minutes", type=float, metavar="M", default=60.0, help="how long altogether (default: 60)")
+    parser.add_argument("--minutes", type=float, metavar="M", default=60.0, help="minutes of training (default: 60)")
     add_device(parser)
-    parser.add_argument("--resume", metavar="FILE", help="weights to begin with")
+    parser.add_argument("--resume", metavar="FILE", help="weights to start from")
     parser.add_argument("--batch", type=int, metavar="N", help="curves in a batch (default: 64; 2048 with a GPU)")
     parser.add_argument("--width", type=int, metavar="N", help="width of the network (default: 128)")
     parser.add_argument("--layers", type=int, metavar="N", help="layers of the network (default: 2)")
@@ -124,8 +124,8 @@ def _configure_train(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="processes that draw curves (default: 0; with a GPU one for each further core)",
     )
-    parser.add_argument("--every", type=float, metavar="SECONDS", default=60.0, help="between two lines of progress")
-    parser.add_argument("--seed", type=int, metavar="N", help="decides weights and curves (default: 0)")
+    parser.add_argument("--every", type=float, metavar="SECONDS", default=60.0, help="seconds between two reports")
+    parser.add_argument("--seed", type=int, metavar="N", help="seed of weights and curves (default: 0)")
 
 
 def _train(options: argparse.Namespace) -> int:
@@ -143,9 +143,7 @@ def _train(options: argparse.Namespace) -> int:
         seed=options.seed,
     )
     if training.elapsed >= training.seconds:
-        say(
-            f"{options.to}: complete; to train further, give --resume {options.to} and another --to."
-        )
+        say(f"{options.to}: complete; to train further, give --resume {options.to} and another --to.")
         return 0
     train(training, Path(options.to), every=options.every, say=say)
     return 0
@@ -181,8 +179,8 @@ def _predict(options: argparse.Namespace) -> int:
     if len(odd) == len(found) and not options.json:
         return 1
     if bounds and bounds[0] == 0 and bounds[1] >= 50 and all(one.trouble or one.seen[1].max() <= 1 for one in found):
-        say(f"zcbench: {options.table}: no value is above 1: if they are shares, omit --bounds.")
-    # Before the table is printed, which a pager may end.
+        say(f"zcbench: {options.table}: no value is above 1: if the values are fractions, omit --bounds.")
+    # Files are written first, because a pager may end the printing of the table.
     if options.out:
         _write_csv(Path(options.out), found)
     if options.figure and any(len(one.epochs) for one in found):
@@ -194,7 +192,7 @@ def _predict(options: argparse.Namespace) -> int:
 
 
 def _tell(odd: list[RunForecast], table: str) -> None:
-    """Name the runs without a forecast on stderr, those of one kind of trouble in one line."""
+    """Print the runs without a forecast on stderr, one line for each kind of error."""
     from zcbench.curves.scales import WANTED
 
     kinds: dict[str, list[RunForecast]] = {}
@@ -204,7 +202,7 @@ def _tell(odd: list[RunForecast], table: str) -> None:
         first, others = several[0], len(several) - 1
         which = f"{first.name!r} has" if not others else f"{first.name!r} and {others:,} other runs have"
         which = which.replace("1 other runs", "1 other run") if others == 1 else which
-        # The command line has other names than the arguments of Python.
+        # Options of the command line and arguments of Python have different names.
         why = first.trouble.replace(WANTED, "give --bounds 0,100 for percent, or --lower for a loss")
         why = why.replace("choose fewer epochs with at=, or give fewer curves at once", "choose epochs with --at")
         say(f"zcbench: {table}: {which} no forecast: {sentence(why)}")
@@ -251,7 +249,7 @@ def _show(found: list[RunForecast], wanted: list[float], options: argparse.Names
 
 
 def _rows(one: RunForecast, wanted: list[float], titles: list[str]) -> list[list[str]]:
-    """Lines of the table: one for each epoch that is wanted."""
+    """Return the lines of the table, one for each requested epoch."""
     if one.trouble:
         return []
     epochs, values = one.seen

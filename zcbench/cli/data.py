@@ -1,6 +1,6 @@
-"""Show where tables and images are; get them from where their authors publish them; import a file that you have.
+"""Show where tables and images are, download them from their authors' servers, or import a file.
 
-A table, or the images of CIFAR, are read once and kept, compact, in the cache (ZCBENCH_CACHE, else the user's cache
+Tables and the images of CIFAR are read once. A compact copy is kept in the cache (ZCBENCH_CACHE, else the user's cache
 folder).
 """
 
@@ -55,7 +55,8 @@ def execute(options: argparse.Namespace) -> int:
     from zcbench.batches import list_downloads, searched
 
     for name in list_downloads():
-        show(filled("\n".join([f"The images of {name} are searched in this order:", *_indented(searched(name))])))
+        title = f"The images of {name} are searched in these places, in this order:"
+        show(filled("\n".join([title, *_indented(searched(name))])))
     return 0
 
 
@@ -68,7 +69,7 @@ def _shown(cell: object) -> str:
 
 
 def _tables() -> list[dict[str, object]]:
-    """Return a row per benchmark: whether its table is here, and where or how to get it."""
+    """Return a row per benchmark: whether its table is available, and where it is or how to get it."""
     from zcbench.datasets import benchmark_info, get_benchmark, list_benchmarks
     from zcbench.errors import DataMissingError, ZcbenchError
 
@@ -88,7 +89,7 @@ def _tables() -> list[dict[str, object]]:
 
 
 def _images() -> list[dict[str, object]]:
-    """Return a row per data set of images: whether it is here, and where or how to get it."""
+    """Return a row per data set of images: whether it is available, and where it is or how to get it."""
     from zcbench.batches import find_images, list_downloads
     from zcbench.errors import DataMissingError, ZcbenchError
 
@@ -124,7 +125,7 @@ def _get(options: argparse.Namespace) -> int:
         except (DataMissingError, DataCorruptError) as error:
             if not images and not benchmark_info(name).remotes:
                 raise
-            say(f"zcbench: {error}")  # the download began
+            say(f"zcbench: {error}")  # the status is FAILED, because the download began
             return FAILED
     if images:
         from zcbench.batches import find_images
@@ -164,7 +165,7 @@ _open = False
 
 
 def _report(done: int, total: int) -> None:
-    """Write a line that overwrites itself on a terminal, one every ten seconds elsewhere."""
+    """Print the progress: on a terminal one line that is replaced, elsewhere a line every ten seconds."""
     global _last, _open
     terminal, now = sys.stderr.isatty(), time.monotonic()
     if now - _last < (0.1 if terminal else 10) and done != total:

@@ -1,4 +1,4 @@
-"""Show predictors against the number of trained networks and against seconds, from what has been run."""
+"""Show the stored results of predictors by the number of trained networks and by seconds."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ EXAMPLE = """examples:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument(
-        "benchmarks", nargs="*", metavar="BENCHMARK", help="or your table (default: all that have trials)"
+        "benchmarks", nargs="*", metavar="BENCHMARK", help="benchmarks or your tables (default: all with trials)"
     )
     parser.add_argument("--target", metavar="NAME", help="column that was predicted (default: the benchmark's)")
     parser.add_argument(
         "--source",
         metavar="PATH",
-        help="read the table from this file or folder: the official one, or yours if it moved",
+        help="read the table from this file or folder: the official one, or yours at its new place",
     )
     parser.add_argument("--show", metavar="NAMES", help="only these predictors, separated by commas")
     parser.add_argument(
-        "--metric", metavar="NAME", default="tau", help="what the table shows: tau, rho, precision@10, regret@1, nll, …"
+        "--metric", metavar="NAME", default="tau", help="metric of the table: tau, rho, precision@10, regret@1, nll, …"
     )
     parser.add_argument(
         "--track", metavar="NAMES", help="only predictors and sizes of these tracks: zcbench list tracks"

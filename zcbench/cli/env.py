@@ -1,4 +1,4 @@
-"""Show what numbers are computed with: versions, machine, folders."""
+"""Show the versions, the machine and the folders that computations use."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Show what has been run: a table in the terminal, and with --out CSV, Markdown and one self-contained HTML file.
+"""Show stored results in the terminal; --out writes them as CSV, Markdown and one self-contained HTML file.
 
-A benchmark has a table for every seed and batch, and one for every set of learning curves that was forecast. A
-user-defined table is called by its path, or by the name that its run printed ("own-my"). A track has a table of exactly
-what it requests; one of proxies with several benchmarks has a row for each.
+A benchmark has a table for every seed and batch, and one for every set of forecast learning curves. Give your table by
+its path, or by the name that its run printed ("own-my"). A track has a table of exactly the results that it requests; a
+track of proxies with several benchmarks has a row for each benchmark.
 """
 
 from __future__ import annotations
@@ -59,13 +59,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--metric",
         metavar="NAME",
         default="log_density",
-        help="of forecasts: log_density, crps, mse, coverage_90, tau, …",
+        help="metric of forecasts: log_density, crps, mse, coverage_90, tau, …",
     )
     parser.add_argument("--seed", type=int, help="only runs with this seed")
     parser.add_argument(
         "--source",
         metavar="PATH",
-        help="read the table from this file or folder: the official one, or yours if it moved",
+        help="read the table from this file or folder: the official one, or yours at its new place",
     )
     parser.add_argument("--common", action="store_true", help="use only architectures that every proxy scored")
     add_ensembles(parser)
@@ -98,7 +98,7 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def _nothing(store: Store) -> str:
-    """Say that there is no board, and what else the store has."""
+    """Return a message that the store has no scores, and which other results it has."""
     from zcbench.records import SearchTrace, Trial
 
     if store.benchmarks(Trial):
@@ -112,7 +112,7 @@ def _nothing(store: Store) -> str:
 def write_found(
     folder: Path, name: str, evaluations: list[Evaluation], forecasts: list[ForecastComparison], store: Store
 ) -> None:
-    """Write what was found of a benchmark, in files of its name."""
+    """Write the results of a benchmark to files with its name."""
     from zcbench.runs._own_boards import own_table
     from zcbench.runs._remembered import name_of
 
@@ -187,17 +187,17 @@ def _of_track(tracks: dict[str, Track], benchmarks: Sequence[str], store: Store,
 def of_track(
     name: str | Track, track: Track, benchmarks: Sequence[str], store: Store, **chosen: Any
 ) -> tuple[list[Board], list[Evaluation], int]:
-    """Return what a track of proxies shows of a store: its tables, the evaluations, and the exit status.
+    """Return the tables of a track of proxies, the evaluations in a store, and the exit status.
 
     Args:
-        name: what the track was called by, or the track.
-        track: the same.
-        benchmarks: which of them.
-        store: of the runs.
+        name: name or file of the track, as the user gave it, or the track.
+        track: the track.
+        benchmarks: benchmarks of the track to show.
+        store: store of the runs.
         chosen: further arguments of :func:`zcbench.leaderboard`.
 
     Raises:
-        InvalidInputError: it is about something else, names no benchmark, or nothing of it was run.
+        InvalidInputError: the track is not one of proxies, it names no benchmark, or no part of it was run.
     """
     from zcbench.errors import InvalidInputError
     from zcbench.leaderboards import Matrix
@@ -214,11 +214,11 @@ def of_track(
 
     if not benchmarks:
         raise InvalidInputError(
-            f"the track {called} names no benchmark: say which,  zcbench leaderboard {called} BENCHMARK"
+            f"the track {called} names no benchmark: give one,  zcbench leaderboard {called} BENCHMARK"
         )
     every, status = for_each(benchmarks, find)
     if not every:
-        raise InvalidInputError(f"nothing that the track {called} requests can be shown.")
+        raise InvalidInputError(f"none of the results that the track {called} requests can be shown.")
     found = [evaluation for evaluation, _ in every.values()]
     boards: list[Board] = [*found]
     if len(found) > 1:

@@ -17,7 +17,7 @@ EXAMPLE = """examples:
   zcbench list batches
   zcbench list benchmarks --json"""
 
-#: titles, and from what was registered to cells
+#: titles, and a function that returns the cells of a registered object
 Columns = tuple[tuple[str, ...], Callable[[Any], Sequence[object]]]
 
 
@@ -49,7 +49,7 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def _contents(plural: str, patterns: Sequence[str]) -> tuple[list[str], list[list[object]]]:
-    """Titles and rows of a kind."""
+    """Return the titles and the rows of a kind."""
     kind = next(kind for kind in KINDS if kind.plural == plural)
     titles, cells = _COLUMNS.get(kind.noun, _USUAL)
     rows = [
@@ -104,7 +104,7 @@ def _track(info: Any) -> Sequence[object]:
     return info.name, info.version, info.kind, ", ".join(info.benchmarks), scorers, info.summary
 
 
-#: of a kind that has no columns of its own
+#: columns of all other kinds
 _USUAL: Columns = (
     ("name", "version", "paper", "summary"),
     lambda info: (

@@ -1,12 +1,12 @@
-"""Rank candidates by what a few trained networks of your table tell.
+"""Rank candidates by a predictor that learns from a few trained networks of your table.
 
 The table has a row for each architecture, with columns that are known before training and the target. Candidates are
-the rows of a second file, which has the same columns, or the rows without a value of the target. With --space the
-names are architectures of a search space, whose encodings are then the features.
+the rows of a second file, which has the same columns, or the rows without a value of the target. With --space, the
+names are architectures of a search space, and their encodings are the features.
 
-From ten trained networks on, a predictor is chosen by cross-validation among cheap ones. The output says how well it
-ranks networks that it did not learn from, and how far its standard deviations can be trusted. Columns that are
-probably results of the same training, such as val_top5 where val_top1 is predicted, are not used unless --features
+If the table has at least ten trained networks, a predictor is chosen by cross-validation among cheap ones. The output
+shows how well it ranks networks that it did not learn from, and how reliable its standard deviations are. Columns that
+are probably results of the same training, such as val_top5 if val_top1 is predicted, are not used unless --features
 names them.
 """
 
@@ -47,17 +47,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="file with the networks to rank (default: rows of the first file without a value of the target)",
     )
-    parser.add_argument("--lower", action="store_true", help="less is better: a loss, an error, a latency")
+    parser.add_argument("--lower", action="store_true", help="lower is better: a loss, an error, a latency")
     parser.add_argument("--out", metavar="FILE.csv", help="write all candidates with predictions and std, best first")
     parser.add_argument("--top", type=int, metavar="N", default=10, help="candidates to print (default: 10)")
-    known = parser.add_argument_group("what is known of a network")
+    known = parser.add_argument_group("columns of the table")
     known.add_argument("--arch", metavar="COLUMN", help="column that names the architectures (default: arch, model, …)")
     known.add_argument("--space", metavar="NAME", help="search space whose strings the names are: zcbench list spaces")
     known.add_argument("--features", metavar="COLUMNS", help="names or patterns of columns to use, separated by commas")
     known.add_argument("--exclude", metavar="COLUMNS", help="names or patterns of columns not to use")
     known.add_argument("--seed-column", metavar="COLUMN", help="column that distinguishes repeated trainings")
-    parser.add_argument("--predictor", metavar="NAME", help="use this one: zcbench list predictors (default: chosen)")
-    parser.add_argument("--seed", type=int, metavar="N", default=0, help="decides the division into folds (default: 0)")
+    parser.add_argument("--predictor", metavar="NAME", help="a predictor of  zcbench list predictors (default: chosen)")
+    parser.add_argument("--seed", type=int, metavar="N", default=0, help="seed of the division into folds (default: 0)")
     add_imports(parser)
     add_json(parser)
 
@@ -86,7 +86,7 @@ def execute(options: argparse.Namespace) -> int:
             top=options.top,
             progress=bar,
         )
-    # Before the table is printed, which a pager may end.
+    # The file is written first, because a pager may end the printing of the table.
     if options.out is not None:
         path = Path(options.out)
         write_board(path.parent, path.name, found.to_csv())
@@ -98,15 +98,15 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def _columns(text: str | None) -> list[str]:
-    """Names of columns, which may have any characters but commas."""
+    """Return the names of columns, which may have any characters except commas."""
     return [" ".join(name.split()) for name in (text or "").split(",") if name.strip()]
 
 
 def _check_out(path: Path) -> None:
-    """InvalidInputError for a file that cannot be the one to write, before anything is computed."""
+    """Raise InvalidInputError for a folder, or a file that is not CSV, before anything is computed."""
     from zcbench.errors import InvalidInputError
 
     if path.is_dir():
         raise InvalidInputError(f"--out {path} is a folder: name a file, {path / 'ranked.csv'}.")
     if path.suffix.lower() != ".csv":
-        raise InvalidInputError(f"--out {path}: it is written as CSV, so its name must end in .csv.")
+        raise InvalidInputError(f"--out {path}: the file is written as CSV, so its name must end in .csv.")

@@ -1,6 +1,6 @@
 """Score networks, fit predictors, compare searchers or forecast curves, by options or a track; show the table.
 
-A benchmark is one of  zcbench list benchmarks, or a table of your own: a CSV file with a row per architecture. Its
+A benchmark is one of  zcbench list benchmarks, or your table: a CSV file with a row per architecture. Its
 columns of numbers are correlated with the target; --space or --factory builds and scores its networks. Columns that
 are not numbers are excluded, and stderr gives the reason. With --space, rows of equal networks become their mean.
 
@@ -85,7 +85,7 @@ your table:
   zcbench run my.csv --target acc --curve "loss_*" --predictors sotl,lcsvr"""
 EXAMPLE += _machines.EXAMPLE
 
-#: options that are fields of a track or of a user-defined table, as they are given
+#: options that are fields of a track or of a user-defined table, with the same values
 _FIELDS = (
     "target",
     "limit",
@@ -109,7 +109,7 @@ _FIELDS = (
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument(
-        "name", nargs="?", metavar="WHAT", help="a benchmark, your own CSV file, a track, or your own TOML file"
+        "name", nargs="?", metavar="WHAT", help="a benchmark, your CSV file, a track, or your TOML file"
     )
     parser.add_argument("--track", metavar="NAME", help="run this track on the benchmark: zcbench list tracks")
     add_renamed(parser, "--suite", "--track")
@@ -120,7 +120,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_ensembles(parser)
     parser.add_argument("--limit", type=int, metavar="N", help="draw N architectures at random (default: all)")
     parser.add_argument("--target", metavar="NAME", help="column to rank against (default: the benchmark's)")
-    parser.add_argument("--seed", type=int, metavar="N", help="decides sample, batch and initial weights (default: 0)")
+    parser.add_argument("--seed", type=int, metavar="N", help="seed of sample, batch and initial weights (default: 0)")
     parser.add_argument("--batch-size", type=int, metavar="B", help="samples in the batch (default: 64)")
     parser.add_argument(
         "--workers",
@@ -159,7 +159,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="ROLE=NAME",
         help="scorers of each searcher, separated by commas; ';' joins several (default: none)",
     )
-    searched.add_argument("--budget", metavar="N", help='of each search: evaluations, or seconds as "12000s" (100)')
+    searched.add_argument("--budget", metavar="N", help="evaluations of each search, or seconds: 12000s (default: 100)")
     searched.add_argument(
         "--guide", metavar="COLUMNS", help="columns that searchers use (default: the validation column)"
     )
@@ -174,7 +174,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         dest="curves",
         action="append",
         metavar="NAME",
-        help="metric to forecast (default: a validation metric). For your own table: columns that are the "
+        help="metric to forecast (default: a validation metric). For your table: columns that are the "
         'epochs of a curve, * for the number, "valid_loss_*"; repeatable',
     )
     curved.add_argument(
@@ -186,7 +186,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     curved.add_argument(
         "--complete", type=int, metavar="N", help="complete curves of other networks to learn from (default: 20)"
     )
-    own = parser.add_argument_group("for a table of your own")
+    own = parser.add_argument_group("for your table")
     own.add_argument("--arch", metavar="COLUMN", help="column that names the architectures (default: arch, model, …)")
     own.add_argument("--lower", metavar="COLUMNS", help="columns in which lower is better, separated by commas")
     own.add_argument(
@@ -234,7 +234,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Run the command; 1 if a score or a trial failed or timed out, or a benchmark of several could not be run."""
+    """Run the command; return 1 if a score or a trial failed or timed out, or one of several benchmarks failed."""
     import_files(options.imports)
     run = _run(options)
     if (alone := done_alone(run, options)) is not None:
@@ -294,7 +294,7 @@ def _run(options: argparse.Namespace) -> Run:
     given: dict[str, Any] = {name: getattr(options, name) for name in _FIELDS} | lists
     for name in ("predictors", "searchers"):
         if lists[name] == []:
-            raise InvalidInputError(f"--{name} names none: write at least one name, or leave the option out.")
+            raise InvalidInputError(f"--{name} names none: write at least one name, or omit the option.")
     given, what = {name: value for name, value in given.items() if value is not None}, options.name
     named = [name for name in (what, *(given.get("benchmarks") or ())) if name is not None]
     if options.track is None and not named:
@@ -326,7 +326,7 @@ def _curves(names: list[str], *, own: bool) -> dict[str, Any]:
         return {"curves": names}
     if len(names) > 1:
         raise InvalidInputError(
-            f"--curve {' --curve '.join(names)}: a benchmark's run is about one metric: choose one."
+            f"--curve {' --curve '.join(names)}: a run of a benchmark forecasts one metric: choose one."
         )
     return {"curve": names[0]}
 
@@ -402,7 +402,7 @@ def _show(result: Result, as_json: bool) -> None:
     _say_failures(result)
 
 
-#: what happened, and what to do, by status
+#: text of the failure, and advice, by status
 _FAILURES = {
     "failed": ("failed", "Fix it"),
     "timed-out": ("timed out", "Increase --timeout"),

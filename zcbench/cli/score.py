@@ -1,7 +1,7 @@
-"""Score networks of your own, or of a search space, on random or real samples; compare several.
+"""Score your networks, or networks of a search space, on random or real samples; compare several.
 
-Several networks are ranked by every proxy. The output says how far the proxies agree, and which one to believe by
-published results on networks of the same kind.
+Several networks are ranked by every proxy. The output shows how far the proxies agree, and which proxy is the most
+reliable in published results on networks of the same kind.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ EXAMPLE = """examples:
   zcbench score my.py:small my.py:wide --data my_samples.npz --out scores.csv
   zcbench score package.module:Net --input 1x28x28 --proxies naswot,synflow"""
 
-#: what --out writes, by the ending of the file
+#: method that writes the file of --out, by its suffix
 _FORMS = {".csv": "to_csv", ".json": "to_json", ".md": "to_markdown"}
 
 
@@ -59,7 +59,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--input",
         metavar="SHAPE",
-        help="shape of one random sample, e.g. 3x32x32 (default: what the network is known to take)",
+        help="shape of one random sample, e.g. 3x32x32 (default: the known input shape of the network)",
     )
     parser.add_argument("--length", type=int, metavar="WORDS", help="words of a random text (default: 64)")
     parser.add_argument(
@@ -68,7 +68,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output",
         metavar="PART",
-        help="which part of what the network returns counts: a name, an index or both with points between them "
+        help="part of the network's output to score: a name, an index or both with points between them "
         "(out, 0, heads.-1), or file.py:function (default: the tensor to which most parameters contribute)",
     )
     parser.add_argument(
@@ -80,7 +80,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--proxies", metavar="NAMES", help="names or patterns, separated by commas; all (default: standard)"
     )
-    parser.add_argument("--seed", type=int, default=0, help="initial weights and the batch (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of initial weights and batch (default: 0)")
     parser.add_argument(
         "--seeds",
         type=int,
@@ -92,13 +92,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--kind",
         metavar="KIND",
-        help="convolutional, transformer or recurrent: kind of the published benchmarks that say which proxy to "
-        "believe (default: as the networks are recognised)",
+        help="convolutional, transformer or recurrent: kind of the published benchmarks that decide which proxy is "
+        "the most reliable (default: the recognised kind of the networks)",
     )
     add_timeout(
         parser,
-        "time to make the network, and time for each score: what takes longer is stopped and counts as timed-out "
-        "(all in a worker process with one thread; default: none)",
+        "limit for making the network, and for each score: longer ones are stopped and get the status timed-out "
+        "(the work runs in a worker process with one thread; default: none)",
     )
     parser.add_argument("--out", metavar="FILE", help="also write FILE.csv, FILE.json or FILE.md")
     add_device(parser)
@@ -107,7 +107,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Run the command; 1 if a score failed or timed out."""
+    """Run the command; return 1 if a score failed or timed out."""
     from zcbench._arguments import seed, shown
     from zcbench.comparison import compare
     from zcbench.errors import InvalidInputError
@@ -156,7 +156,7 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def _json(found: Comparison) -> dict[str, object]:
-    """Scores of one network by proxy."""
+    """Return the scores of one network by proxy."""
     (model,) = found.models
     scores = {proxy: found.score(proxy, model) for proxy in found.proxies}
     several = len(found.seeds)
@@ -180,7 +180,7 @@ def _json(found: Comparison) -> dict[str, object]:
 
 
 def _shape(text: str | None) -> tuple[int, ...] | None:
-    """Shape of one sample."""
+    """Return the shape of one sample."""
     from zcbench._arguments import shown
     from zcbench.errors import InvalidInputError
 
@@ -193,7 +193,7 @@ def _shape(text: str | None) -> tuple[int, ...] | None:
 
 
 def _form(path: str | None) -> str:
-    """Name of the method that writes a file; empty for none."""
+    """Return the name of the method that writes a file; "" without a file."""
     from zcbench.errors import InvalidInputError
 
     if path is None:

@@ -1,7 +1,7 @@
-"""Search for the best architecture in the table of a benchmark, or with your own function; report the result.
+"""Search for the best architecture in the table of a benchmark, or with your function; report the result.
 
-A validation column guides the search, and test columns of its choice are reported. --ledger writes every evaluation to
-a file: the same command continues a stopped search, and --show reports it at any time.
+A validation column guides the search, and test columns of the chosen architecture are reported. --ledger writes every
+evaluation to a file: the same command continues a stopped search, and --show reports it at any time.
 """
 
 from __future__ import annotations
@@ -58,9 +58,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--searcher",
         metavar="NAME",
         default="evolution",
-        help="with settings behind colons (default: evolution; zcbench list searchers has all)",
+        help="a searcher, with settings after colons (default: evolution; zcbench list searchers)",
     )
-    parser.add_argument("--scorer", metavar="NAME", help="what helps without training: a proxy, a column, …")
+    parser.add_argument("--scorer", metavar="NAME", help="score without training: a proxy, a column, …")
     parser.add_argument(
         "--role",
         metavar="ROLE",
@@ -97,14 +97,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--cost", metavar="NAME", help="column of training seconds (default: that of the table)")
     parser.add_argument("--store", metavar="DIR", help="folder in which scores of proxies are looked up and kept")
-    parser.add_argument("--seed", type=int, default=0, help="decides everything random (default: 0)")
-    parser.add_argument("--ledger", metavar="FILE", help="file for all evaluations; an existing one is continued")
+    parser.add_argument("--seed", type=int, default=0, help="seed of all random numbers (default: 0)")
+    parser.add_argument("--ledger", metavar="FILE", help="file of all evaluations; an existing search continues")
     parser.add_argument("--show", metavar="LEDGER", help="report the search of a ledger, also while it is written")
     parser.add_argument(
         "--batch", type=int, default=1, metavar="N", help="architectures requested at once (default: 1)"
     )
     parser.add_argument(
-        "--evaluate", metavar="FILE:NAME", help="function from an architecture to a number, or to numbers by name"
+        "--evaluate", metavar="FILE:NAME", help="function that returns a number, or numbers by name, of an architecture"
     )
     parser.add_argument("--workers", type=int, metavar="N", help="processes that call --evaluate (default: this one)")
     add_timeout(parser, "time limit of one call of --evaluate (default: none)")
@@ -122,7 +122,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Run the command; 1 if no evaluation gave a value."""
+    """Run the command; return 1 if no evaluation gave a value."""
     import_files(options.imports)
     try:
         result = _shown(options) if options.show is not None else _searched(options)
@@ -150,7 +150,7 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def _searched(options: argparse.Namespace) -> SearchResult:
-    """Search as the options say."""
+    """Run the search that the options describe."""
     from zcbench.errors import InvalidInputError
     from zcbench.search import Budget, guide_and_report, search
 
@@ -230,7 +230,7 @@ def _function(text: str) -> Callable[..., Any]:
         raise InvalidInputError(f"--evaluate {text!r} names no function: write file.py:function.")
     found = getattr(import_file(place), name, None)
     if not callable(found):
-        raise InvalidInputError(f"{place} has no function {name!r}: write the name of one that is in it.")
+        raise InvalidInputError(f"{place} has no function {name!r}: write the name of a function in this file.")
     function: Callable[..., Any] = found
     return function
 
@@ -282,10 +282,10 @@ def _shown(options: argparse.Namespace) -> SearchResult:
         try:
             table = _benchmark(options.place or name, options.source)
         except ZcbenchError as error:
-            say(f"zcbench: without the table of {name}, nothing is compared with its best: {error}")
+            say(f"zcbench: the result is not compared with the best of {name}, which cannot be read: {error}")
     if table is not None and table.identifier != head["evaluate"]:
         raise InvalidInputError(
-            f"{options.show} is a search of {head['evaluate']}, and the table is {table.identifier}: give the former."
+            f"{options.show} is a search of {head['evaluate']}, but the table is {table.identifier}: give its table."
         )
     return read_search(options.show, table)
 

@@ -73,7 +73,7 @@ def _found(text: str, noun: str | None) -> tuple[Kind, str]:
         kind = next(kind for kind in KINDS if kind.noun == noun)
         kind.info(text)
         return kind, text
-    # Kinds that need no torch come first: what is found among them is shown at once.
+    # Kinds that do not need torch are searched first, because torch takes seconds to import.
     light = [kind for kind in KINDS if not kind.heavy]
     heavy = [kind for kind in KINDS if kind.heavy]
     found = [kind for kind in light if text in kind.names()]
@@ -96,7 +96,7 @@ def _found(text: str, noun: str | None) -> tuple[Kind, str]:
 
 
 def _usual(kind: Kind, info: Any) -> dict[str, Any]:
-    """Of a kind that nothing more is known of."""
+    """Return the content for a kind without special fields."""
     code = next((getattr(info, name) for name in ("function", "make") if callable(getattr(info, name, None))), None)
     content: dict[str, Any] = {kind.noun: info.name}
     for name in ("version", "reference"):
@@ -106,7 +106,7 @@ def _usual(kind: Kind, info: Any) -> dict[str, Any]:
 
 
 def _code(code: Any, summary: str = "") -> dict[str, Any]:
-    """Where code is defined, and what its docstring says."""
+    """Return where code is defined, and its docstring."""
     if code is None:
         return {"description": f"{unmarked(summary)}\n"}
     code = inspect.unwrap(code) if callable(code) else code
@@ -167,7 +167,7 @@ def _ensemble(kind: Kind, info: Any) -> dict[str, Any]:
 def _space(kind: Kind, info: Any) -> dict[str, Any]:
     return {
         "space": info.name,
-        "architectures": count(info.size, "without end"),
+        "architectures": count(info.size, "unlimited"),
         "networks": ", ".join(info.domains) or "none",
         "inputs": " x ".join(map(str, info.input_shape)) or "none",
         **_code(type(info.space)),
@@ -226,7 +226,7 @@ def _track(kind: Kind, info: Any) -> dict[str, Any]:
     rest = info.fields()
     for name in ("name", "version", "summary", "kind"):
         rest.pop(name, None)
-    rest.setdefault("benchmarks", "left open: zcbench run BENCHMARK --track " + info.name)
+    rest.setdefault("benchmarks", "any: zcbench run BENCHMARK --track " + info.name)
     for name, value in rest.items():
         content[name.replace("_", " ")] = Cell(value, ", ".join(map(str, value))) if isinstance(value, list) else value
     return {**content, **_code(None, info.summary)}

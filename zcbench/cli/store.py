@@ -118,7 +118,7 @@ def _compact(store: Store, names: list[str], options: argparse.Namespace) -> int
         elif report.files:
             show(f"{report.benchmark}: {files} had no records and {'was' if report.files == 1 else 'were'} removed")
         for path, why in report.left.items():
-            say(f"zcbench: {path} stays as it is: {why}.")
+            say(f"zcbench: {path} is not changed: {why}.")
         for path in report.aside:
             say(f"zcbench: lines that cannot be read are kept in {path}.")
     if not any(report.files for report in reports):

@@ -1,7 +1,7 @@
 """Train supernets on the embedded digits, search them and export the best subnet.
 
-digits trains a supernet, evaluates all of its subnets, ranks them, searches, cuts a subnet out, fine-tunes and exports
-it. rank compares scorers of subnets: inherited losses of several training rules, proxies on fresh and inherited
+digits trains a supernet, evaluates and ranks all of its subnets, searches, and extracts, fine-tunes and exports a
+subnet. rank compares scorers of subnets: inherited losses of several training rules, proxies on fresh and inherited
 weights, and predictors. Both print a table and write a page. The same command continues a stopped run.
 """
 
@@ -88,7 +88,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="proxies to compare with the inherited loss (default: params,logsynflow)",
     )
     digits.add_argument("--seed", type=int, metavar="N", default=0, help="seed of all random numbers (default: 0)")
-    digits.add_argument("--quick", action="store_true", help="a small version, to see that it works")
+    digits.add_argument("--quick", action="store_true", help="run a small version as a test")
     add_device(digits)
     add_imports(digits)
     add_json(digits)
@@ -111,7 +111,7 @@ def _configure_rank(actions: Any, formatter: Any) -> None:
     )
     for name, kind, metavar, text in _RANK_OPTIONS:
         rank.add_argument(f"--{name}", type=kind, metavar=metavar, help=text)
-    rank.add_argument("--quick", action="store_true", help="a small version, to see that it works")
+    rank.add_argument("--quick", action="store_true", help="run a small version as a test")
     add_device(rank)
     add_imports(rank)
     add_json(rank)

@@ -84,7 +84,7 @@ def fetch(remote: Remote, folder: Path, progress: Progress | None = None) -> Pat
 
     def waiting() -> None:
         if progress:
-            with suppress(OSError):  # nothing was downloaded yet
+            with suppress(OSError):  # the other process has downloaded nothing so far
                 progress(part.stat().st_size, remote.size)
 
     with locked(folder / f".{remote.name}.lock", CACHE_ADVICE, waiting=waiting):
@@ -123,7 +123,7 @@ def _from_places(remote: Remote, part: Path, progress: Progress | None) -> None:
         part.unlink()
         other = True
         reasons.append(
-            f"{url} gave another file than the authors published (its SHA-256 is not {remote.sha256[:16]}…), which was"
+            f"{url} sent another file than the authors published (its SHA-256 is not {remote.sha256[:16]}…), which was"
             " deleted"
         )
     text = f"{remote.name} could not be downloaded. " + "; ".join(reasons)
@@ -133,7 +133,7 @@ def _from_places(remote: Remote, part: Path, progress: Progress | None) -> None:
 
 
 def _resume(url: str, part: Path, remote: Remote, progress: Progress | None) -> bool:
-    """Download into ``part``, after its present content; return whether it had any.
+    """Append to ``part`` the bytes that it lacks; return whether it had bytes before.
 
     Raises:
         RefusedError: the server does not provide the file, or not all of it.
@@ -187,7 +187,7 @@ def _take(answer: Answer, part: Path, remote: Remote, progress: Progress | None)
         raise RefusedError("does not say how long the file is, so that an early end could not be noticed")
     first = next(answer.pieces, b"")
     if not have and is_web_page(first):
-        raise RefusedError("gave a web page instead of the file")
+        raise RefusedError("sent a web page instead of the file")
     with part.open("ab" if have else "wb") as file:
         try:
             for piece in chain((first,), answer.pieces):
@@ -202,6 +202,6 @@ def _take(answer: Answer, part: Path, remote: Remote, progress: Progress | None)
             os.fsync(file.fileno())
     if have > most:
         part.unlink()
-        raise RefusedError(f"sends more than {most:,} bytes, which the file cannot have; what came was thrown away")
+        raise RefusedError(f"sends more than {most:,} bytes, which the file cannot have; they were deleted")
     if have < answer.total:
-        raise BrokenError(f"{have:,} of {answer.total:,} bytes came")
+        raise BrokenError(f"{have:,} of {answer.total:,} bytes arrived")

@@ -15,13 +15,13 @@ from zcbench.errors import InvalidInputError, UnknownNameError
 
 Floats = NDArray[np.float64]
 
-#: cells of a column of text that are no category
+#: cells of a column of text that are not categories
 _MISSING = frozenset(("", "na", "nan", "n/a", "#n/a", "<na>", "null"))
-#: why a column is no feature that a user excluded
+#: reason why a column that a user excluded is not a feature
 NAMED = "--exclude names it"
-#: columns of text that have a sentence each
+#: largest number of columns of text that have a sentence each
 _LISTED = 3
-#: distinct texts from which on a column needs repetitions to be one of categories
+#: largest number of distinct texts of a column of categories with few repetitions
 _MANY = 20
 
 
@@ -31,9 +31,9 @@ class Features:
 
     Attributes:
         facts: numbers by name, ``(rows,)``.
-        texts: categories by name, ``(rows,)``; "" where one is missing.
-        requested: names that a user chose; empty for no choice.
-        excluded: columns that could be features and are none, and why not, as the end of a sentence.
+        texts: categories by name, ``(rows,)``; "" for a missing category.
+        requested: names that a user chose; empty without a choice.
+        excluded: columns that could be features but are not, with the reasons as ends of sentences.
         notes: sentences about columns of categories.
     """
 
@@ -57,16 +57,16 @@ def features_of(
 
     Args:
         texts: cells by column.
-        readings: what the columns were found to be.
-        reserved: what columns are that cannot be features ("the target").
+        readings: readings of the columns.
+        reserved: descriptions of the columns that cannot be features ("the target"), by name.
         features: names or shell patterns of the columns to use; empty for all that can be used.
         exclude: names or shell patterns of the columns not to use.
-        path: of the file, for messages.
-        categories: columns whose text is one of categories, even if it does not repeat.
+        path: path of the file, for messages.
+        categories: columns whose texts are categories, even if they do not repeat.
 
     Raises:
         UnknownNameError: a name or pattern matches no column.
-        InvalidInputError: a column that is named cannot be a feature, or nothing is left.
+        InvalidInputError: a named column cannot be a feature, or no column remains.
     """
     chosen, dropped = matching(features, texts), matching(exclude, texts)
     if both := sorted(set(features) & set(exclude) & set(texts)):
@@ -112,7 +112,7 @@ def features_of(
 
 
 def _no_categories(cells: Sequence[str]) -> str:
-    """Say why a column of text has no categories; "" if it has."""
+    """Return the reason why a column of text has no categories; "" if it has categories."""
     filled = [cell for cell in cells if cell]
     distinct = len(set(filled))
     if distinct == len(filled) and distinct > 1:
@@ -123,7 +123,7 @@ def _no_categories(cells: Sequence[str]) -> str:
 
 
 def matching(patterns: Sequence[str], names: Mapping[str, object]) -> set[str]:
-    """Names that are given or match a pattern; UnknownNameError for one that matches nothing."""
+    """Return the names that match a name or pattern; raise UnknownNameError for a pattern without a match."""
     found: set[str] = set()
     for pattern in patterns:
         some = {pattern} & set(names) or {name for name in names if fnmatch(name, pattern)}

@@ -60,18 +60,18 @@ class Answer(NamedTuple):
 
 @contextmanager
 def asked(url: str, have: int) -> Iterator[Answer]:
-    """Request a file from byte ``have`` on.
+    """Request the bytes of a file from position ``have``.
 
     Raises:
         RefusedError: the server does not provide it.
-        MisfitError: it does not continue at ``have``, or there is nothing more.
-        BrokenError: the connection broke meanwhile.
+        MisfitError: it does not continue at ``have``, or the file has no further bytes.
+        BrokenError: the connection broke.
     """
     with closing(_in_time(_answers(url, have))) as items:
         response = next(items)
         _check_status(response, have)
         if "text/html" in response.headers.get("Content-Type", "").lower():
-            raise RefusedError("gave a web page instead of the file")
+            raise RefusedError("sent a web page instead of the file")
         start, total, sure = _extent(response, have)
         yield Answer(start, total, sure, items)
 
@@ -91,7 +91,7 @@ def _in_time(items: Generator[Any]) -> Generator[Any]:
                 item, error = box.get(timeout=PATIENCE)
             except queue.Empty:
                 raise BrokenError(
-                    f"it sent less than {PIECE / 1000:.0f} kB in {PATIENCE:g} s, the slowest that is waited for"
+                    f"it sent less than {PIECE / 1000:.0f} kB in {PATIENCE:g} s, which is too slow"
                 ) from None
             if error is not None:
                 raise error
@@ -100,7 +100,7 @@ def _in_time(items: Generator[Any]) -> Generator[Any]:
             yield item
     finally:
         left.set()
-        with suppress(queue.Empty):  # make room, so that the thread notices it without waiting
+        with suppress(queue.Empty):  # make room in the queue, so that the thread ends without waiting
             while True:
                 box.get_nowait()
 
@@ -160,7 +160,7 @@ def _target(url: str, location: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise RefusedError(f"redirects to {target[:80]!a}, which is no web address")
     if urlsplit(url).scheme == "https" and parts.scheme == "http":
-        raise RefusedError(f"redirects to {target[:80]!a}, where anybody could change the file")
+        raise RefusedError(f"redirects to {target[:80]!a}, where others could change the file")
     return target
 
 
@@ -189,7 +189,7 @@ def _check_status(response: requests.Response, have: int) -> None:
         # The words of the server may contain anything, so those of the standard are used.
         known = {s.value: f" {s.phrase}" for s in http.HTTPStatus}
         wait = response.headers.get("Retry-After", "")
-        later = f" and asks to wait {int(wait)} s" if re.fullmatch("[0-9]{1,6}", wait) else ""
+        later = f" and requests a wait of {int(wait)} s" if re.fullmatch("[0-9]{1,6}", wait) else ""
         raise RefusedError(f"answered {status}{known.get(status, '')}{later}")
 
 
@@ -228,7 +228,7 @@ def _why(error: BaseException) -> str:
         )
 
     if has("ProxyError"):
-        return "the proxy does not let it through"
+        return "the proxy server refused the connection"
     if has(ssl.SSLCertVerificationError):
         return "its certificate is not trusted, check the clock and the certificates of this machine"
     if has(ssl.SSLError, requests.exceptions.SSLError):
@@ -236,7 +236,7 @@ def _why(error: BaseException) -> str:
     if has(socket.gaierror, "NameResolutionError", "LocationParseError"):
         return "its name cannot be resolved, check the network"
     if has(TimeoutError, requests.Timeout, "TimeoutError", "ReadTimeoutError"):
-        return f"nothing came for {SILENCE:g} s"
+        return f"no bytes arrived for {SILENCE:g} s"
     if has(ConnectionRefusedError):
         return "connection refused"
     if has(requests.exceptions.ContentDecodingError, "DecodeError"):

@@ -1,4 +1,4 @@
-"""Candidates: a second user-defined table, of architectures that were not trained."""
+"""Candidates: a second user-defined table, which has architectures that were not trained."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ def own_candidates(path: str | Path, trained: Benchmark) -> Benchmark:
     """Read architectures without results as a benchmark whose target is missing everywhere.
 
     Args:
-        path: CSV (or parquet) file, one row per architecture, with the columns that ``trained`` has. A target that it
-            has is not used.
-        trained: the table to learn from, as :func:`zcbench.own_benchmark` gives it. Its search space and its column of
-            architectures are those of the candidates.
+        path: CSV (or parquet) file, one row per architecture, with the columns of ``trained``. A column with the name
+            of the target is not used.
+        trained: the table to learn from, which :func:`zcbench.own_benchmark` returned. Its search space and its column
+            of architectures are also those of the candidates.
 
     Raises:
         DataMissingError, DataCorruptError, InvalidArchitectureError: as for :func:`zcbench.own_benchmark`.
-        UnknownNameError: the column that names the architectures of ``trained`` is not there.
+        UnknownNameError: the file lacks the column that names the architectures of ``trained``.
     """
     source = trained.own
     if source is None:
-        raise InvalidInputError(f"{trained.name} is no user-defined table: give candidates as architectures.")
+        raise InvalidInputError(f"{trained.name} is not a user-defined table: give candidates as architectures.")
     content = _read(Path(path), None, 0)
     target = trained.default_target
     if source.arch is not None and source.arch not in content.texts:
@@ -39,11 +39,11 @@ def own_candidates(path: str | Path, trained: Benchmark) -> Benchmark:
             f"column of architectures of {content.path}",
             source.arch,
             map(abridged, content.texts),
-            f"The column {source.arch!r} names the architectures of {source.file}: give both files one, or name it "
-            "with --arch.",
+            f"The column {source.arch!r} names the architectures of {source.file}: both files need one such column, "
+            "which --arch can name.",
         )
     space = None if source.space is None else trained.space
-    # Rows of the two files that have numbers for names are different architectures.
+    # Numbered rows of the two files are different architectures, and need different names.
     names, column = (content.texts[source.arch], source.arch) if source.arch else (_numbered(content, path), None)
     if source.arch is None and space is not None:
         names, column, _ = names_of(content, target, None, space, None)
@@ -86,7 +86,7 @@ def own_candidates(path: str | Path, trained: Benchmark) -> Benchmark:
 
 
 def _numbered(content: _Content, path: str | Path) -> list[str]:
-    """Name rows by their numbers and the file."""
+    """Return names of rows that consist of their numbers and the file."""
     return [f"row {number} of {Path(path).name}" for number, _ in content.sheet.rows]
 
 

@@ -1,4 +1,4 @@
-"""Which column of a user-defined table names its architectures, and which rows are of one architecture."""
+"""The column of a user-defined table that names its architectures, and the rows of each architecture."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from zcbench.types import Architecture, SearchSpace
 if TYPE_CHECKING:
     from zcbench.datasets.own import _Content
 
-#: columns that name architectures, the surest first
+#: names of columns that name architectures, in the order of preference
 ARCHITECTURE = ("arch", "architecture", "arch_str", "architecture_str", "genotype", "network", "model", "name", "id")
-#: words in the names of columns that are likely to name architectures: "Model Name"
+#: words in the names of columns that probably name architectures, such as "Model Name"
 _WORDS = frozenset(ARCHITECTURE) - {"id"}
 
 
 def names_of(
     content: _Content, target: str, arch: str | None, space: SearchSpace | None, seeds: str | None
 ) -> tuple[list[str], str | None, str]:
-    """Return names of the rows, the column that they are from, and a note where rows are numbered.
+    """Return the names of the rows, their column, and a note if rows are numbered.
 
     Args:
         content: the file.
-        target: its column of the target, which names nothing.
+        target: the column of the target, which cannot name architectures.
         arch: the column that names architectures; None to find it.
-        space: the search space whose strings the names are; None without one.
+        space: the search space that parses the names; None without one.
         seeds: the column that distinguishes repeated trainings.
 
     Raises:
-        InvalidInputError: there is no such column, and a search space or repeated trainings need one.
+        InvalidInputError: no column names architectures, and a search space or repeated trainings need one.
     """
     texts = content.texts
     if arch is not None:
@@ -47,7 +47,7 @@ def names_of(
         return texts[named[0]], named[0], ""
     coded = [name for name in others if content.readings[name].code]
     if space is not None:
-        if not isinstance(space, TableSpace):  # any text is a name of those
+        if not isinstance(space, TableSpace):  # a TableSpace accepts any text
             fitting = [name for name in (*coded, *others) if _is_of(space, texts[name][0])]
             coded = fitting[:1] or coded
         if not coded:
@@ -70,8 +70,8 @@ def names_of(
 def _likely_names(content: _Content, coded: Sequence[str], seeds: str | None) -> str | None:
     """Return the column of text that probably names architectures; None without one.
 
-    A text that differs in all rows names them. One that repeats does so if the column is called so ("Model Name")
-    and most texts differ, or if there are repeated trainings.
+    A column whose texts all differ names architectures. A column with repetitions does so if its own name says so
+    ("Model Name"), and if most texts differ or there are repeated trainings.
     """
     count = len(content.sheet.rows)
     different = {name: len(set(content.texts[name])) for name in coded}
@@ -105,13 +105,13 @@ def architectures_of(
 
     Args:
         content: the file.
-        names: of the rows.
-        space: reads them.
-        seeds: the column that distinguishes repeated trainings; without one names must not repeat.
+        names: names of the rows.
+        space: search space that parses the names.
+        seeds: the column that distinguishes repeated trainings; without this column names must not repeat.
 
     Raises:
         DataCorruptError: a row has no name, or a name repeats.
-        InvalidArchitectureError: a name is none of the space.
+        InvalidArchitectureError: a name is not an architecture of the space.
     """
     parse: Callable[[str], Architecture] = space.parse
     by_name = isinstance(space, TableSpace)
@@ -126,7 +126,7 @@ def architectures_of(
         except InvalidArchitectureError as error:
             where = f"{content.path}, {content.at(place)}"
             raise InvalidArchitectureError(f"{where}: {error}{_accepted(name, names)}") from None
-        # Names that look the same are the same: spaces of any kind, letters with accents of one or two characters.
+        # Names that look the same are equal: spaces may differ, and an accented letter may be one or two characters.
         same = unicodedata.normalize("NFC", " ".join(name.split())) if by_name else space.canonical(architecture)
         groups.setdefault(same, []).append(place)
         first.setdefault(same, architecture)
@@ -149,7 +149,7 @@ def _repeated(content: _Content, names: Sequence[str], groups: Sequence[Sequence
 
 
 def _accepted(name: str, names: Sequence[str]) -> str:
-    """Say which search spaces accept an architecture that another one refused; "" for none."""
+    """Return a sentence with the search spaces that accept an architecture that another one refused; "" for none."""
     if every := accepting_spaces(names):
-        return f" All {len(names):,} architectures are of {' and of '.join(every[:3])}: --space {every[-1]}."
+        return f" All {len(names):,} architectures are of {' and of '.join(every[:3])}: give --space {every[-1]}."
     return said_to_accept(name)

@@ -1,4 +1,4 @@
-"""Where a user-defined table is and how it was read, so that it can be read again without its user."""
+"""The place of a user-defined table and the arguments of its reading, so that it can be read again."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class OwnSource:
         rows: number of its rows, before equal networks were merged.
         columns: names of its columns.
         target: the column to rank against.
-        space: name of the search space; "FILE.py:FUNCTION" where a function builds the networks; None without networks.
+        space: name of the search space; "FILE.py:FUNCTION" if a function builds the networks; None without networks.
         factory: whether a function builds the networks, so that architectures are names.
-        settings: the other arguments that are not the default, as JSON has them.
-        arch: the column that names the architectures; None where rows are numbered.
-        lines: where the first row of each architecture is, "line 3".
+        settings: the other arguments that differ from their defaults, as values of JSON.
+        arch: the column that names the architectures; None if rows are numbered.
+        lines: place of the first row of each architecture, such as "line 3".
     """
 
     path: str

@@ -1,4 +1,4 @@
-"""Your own table: a CSV file with one row per architecture becomes a benchmark."""
+"""User-defined tables: a CSV file with one row per architecture becomes a benchmark."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ from zcbench.types import SearchSpace, Target
 
 Floats = NDArray[np.float64]
 
-#: how the names of tables of the user's own begin
+#: prefix of the names of user-defined tables
 OWN = "own-"
-#: rows that are read without being asked to
+#: largest number of rows that are read without a limit
 MOST_ROWS = 1_000_000
-#: what pandas calls a column without a name when it reads what it wrote
+#: names that pandas gives to a column without a name when it reads a file that it wrote
 _UNNAMED = re.compile(r"|Unnamed: \d+(\.\d+)?")
 
 
 @dataclass(frozen=True)
 class Columns:
-    """What a file holds.
+    """The content of a file.
 
     Attributes:
-        numbers: columns of numbers by name, ``(rows,)``, nan where a value is missing.
+        numbers: columns of numbers by name, ``(rows,)``; nan for a missing value.
         texts: all columns, cells unchanged.
-        lines: line of each row in the file; in a parquet file its number.
-        left_out: columns that are no numbers, and why not.
-        notes: sentences about what is odd: lines and columns that were excluded, values that are missing or infinite.
+        lines: line number of each row in the file, or row number in a parquet file.
+        left_out: columns that are not columns of numbers, with the reasons.
+        notes: sentences about excluded lines and columns, and about missing and infinite values.
     """
 
     numbers: dict[str, Floats]
@@ -56,7 +56,7 @@ class Columns:
 
 @dataclass(frozen=True)
 class _Content:
-    """A sheet and what its columns mean."""
+    """A sheet, and the readings of its columns."""
 
     path: str
     sheet: Sheet
@@ -65,29 +65,29 @@ class _Content:
     index: str | None
 
     def at(self, place: int) -> str:
-        """Where a row is, "line 3"."""
+        """Return the place of a row, such as "line 3"."""
         return f"{self.sheet.unit} {self.sheet.rows[place][0]}"
 
 
 def read_columns(path: str | Path, limit: int | None = None, seed: int = 0) -> Columns:
-    """Read a table of text (CSV, TSV, as Excel and pandas write them) or a parquet file.
+    """Read a text table (CSV or TSV, as Excel and pandas write them) or a parquet file.
 
     Cells are separated by commas, semicolons, tabs, bars or spaces; the first line names the columns. Text is UTF-8, or
-    UTF-16 with its mark. Lines that begin with "#" are comments. A column is one of numbers if all of its cells are
-    numbers, or missing ("", "NA", "nan", "None", "null", "-"); or true, false, yes and no (1 and 0); or percentages.
-    Decimal commas are understood where a column has nothing else; columns that mix them with points, have thousands
-    separators or are codes with zeros in front are excluded, and ``left_out`` says why.
+    UTF-16 with a byte order mark. Lines that begin with "#" are comments. A column of numbers has only numbers, only
+    true, false, yes and no (1 and 0), or only percentages; cells may be missing ("", "NA", "nan", "None", "null", "-").
+    Decimal commas are read if a column has no decimal points. Columns that have both, that have thousands separators,
+    or that have codes with leading zeros are excluded, and ``left_out`` has the reasons.
 
     Args:
         path: the file.
         limit: number of rows, drawn at random; None for all.
-        seed: decides which.
+        seed: seed of the random rows.
 
     Raises:
-        DataMissingError: there is no such file.
-        DataCorruptError: it is no table, has no header, no rows, a ragged row, two columns of one name, a quotation
-            mark that is never closed, or is not text in UTF-8; the message names the line.
-        InvalidInputError: it has more than a million rows and ``limit`` is None.
+        DataMissingError: the file does not exist.
+        DataCorruptError: the file is not a table, has no header, no rows, a row of another length, two columns of one
+            name or an unclosed quotation mark, or is not text in UTF-8; the message names the line.
+        InvalidInputError: the file has more than a million rows and ``limit`` is None.
     """
     content = _read(Path(path), limit, seed)
     numbers = {name: r.values for name, r in content.readings.items() if r.values is not None and name != content.index}
@@ -144,42 +144,43 @@ def own_benchmark(
     features: str | Sequence[str] = (),
     exclude: str | Sequence[str] = (),
 ) -> Benchmark:
-    """Make a benchmark of your table.
+    """Return a benchmark of your table.
 
     Rows without a value of the target are candidates. Rows whose architectures denote equal networks of a search space
-    are merged: target and facts become the means of the known values. Without a search space networks are distinguished
-    by their names alone, and a name may repeat only with ``seed_column``: its rows are then repeated trainings.
+    are merged: target and facts become the means of the known values. Without a search space, only names distinguish
+    networks. A name may repeat only with ``seed_column``, and its rows are repeated trainings.
 
     Args:
         path: CSV (or parquet) file, one row per architecture; see :func:`read_columns`.
         target: the column to rank against.
-        arch: the column that names architectures; default: one named "arch", "architecture", "model" …, else the first
-            column of text without repetitions, else rows are numbered. Names are text, digits too.
-        space: search space whose strings the names are, to build networks; None if no networks are to be built.
-        lower: columns in which lower is better, and curves, by name or by pattern.
-        curves: patterns of columns that are the epochs of a learning curve, one * for the number of the epoch:
-            "valid_loss_*", or {"valid_loss": "epoch * loss"} to name the curve. A curve's epochs are its columns in the
-            order of their numbers; they are no facts. An empty cell is an epoch without a value.
-        batch: what proxies see (a name for ``get_batch``), where networks are built.
-        classes: outputs of the networks, where they are built.
+        arch: the column that names architectures. Default: a column called "arch", "architecture", "model" …, else the
+            first column of text without repetitions; without such a column, rows are numbered. Names are text, even
+            if they are digits.
+        space: search space that builds the networks from the names; None to build no networks.
+        lower: columns and curves in which lower is better, by name or by pattern.
+        curves: patterns of columns that are the epochs of a learning curve, with one * for the number of the epoch:
+            "valid_loss_*", or {"valid_loss": "epoch * loss"} to name the curve. The epochs of a curve are its columns
+            in the order of their numbers; they are not facts. An empty cell is an epoch without a value.
+        batch: batch of the proxies (a name for ``get_batch``), if networks are built.
+        classes: number of outputs of the networks, if networks are built.
         limit: number of rows, drawn at random; None for all.
-        seed: decides which.
+        seed: seed of the random rows.
         seed_column: the column that distinguishes repeated trainings of an architecture. The benchmark keeps the values
             of the target and of the curves by seed; their mean is the truth, and there is a noise ceiling. An
             architecture may lack trainings that others have.
-        features: names or shell patterns of the columns that predictors use and that are correlated; default all.
-        exclude: names or shell patterns of the columns that they do not use.
+        features: names or shell patterns of the columns that predictors use and that are correlated; default: all.
+        exclude: names or shell patterns of the columns that predictors and correlations do not use.
 
     Returns:
-        A benchmark with one target; the other numeric columns are its facts (precomputed scores, say), or learning
-        curves; columns of text that repeat are its texts. Its ``notes`` name the columns that were excluded, and why.
+        A benchmark with one target. The other numeric columns are its facts (such as precomputed scores) or learning
+        curves; columns of text with repetitions are its texts. Its ``notes`` name the excluded columns, with reasons.
 
     Raises:
-        DataMissingError, DataCorruptError, InvalidInputError: as :func:`read_columns`; a target that is no column of
-            numbers, missing everywhere, or constant; a name that repeats without ``seed_column``, or with one seed; a
-            column of a curve that is not one of numbers.
-        InvalidArchitectureError: a name is none of the space.
-        UnknownNameError: there is no such column.
+        DataMissingError, DataCorruptError, InvalidInputError: as for :func:`read_columns`; the target is not a column
+            of numbers, has no values, or is constant; a name repeats without ``seed_column`` or with the same seed; a
+            column of a curve is not a column of numbers.
+        InvalidArchitectureError: a name is not an architecture of the space.
+        UnknownNameError: the file has no such column.
     """
     settings = {
         "arch": arch,
@@ -199,7 +200,7 @@ def own_benchmark(
     arch, seed_column = (None if name is None else " ".join(name.split()) for name in (arch, seed_column))
     found = several_curves(curves, (name for name in content.texts if name != content.index), content.path)
     called = {one.name for one in found}
-    # A curve may be called by its pattern; as the target a curve is its last epoch.
+    # A pattern may replace the name of its curve; a curve that is the target is its last epoch.
     patterns = {one.pattern: one.name for one in found if one.pattern not in content.texts}
     target, *lower = (patterns.get(name, name) for name in (target, *lower))
     if target in called and target not in content.texts:
@@ -266,7 +267,7 @@ def own_benchmark(
     )
 
 
-#: arguments of :func:`own_benchmark` that say how a table is read, as they are unless they are given
+#: defaults of the arguments of :func:`own_benchmark` that decide how a table is read
 SETTINGS: Mapping[str, Any] = {
     "arch": None,
     "lower": [],
@@ -282,12 +283,12 @@ SETTINGS: Mapping[str, Any] = {
 
 
 def _reserved(content: _Content, names: str | None, known: Mapping[str | None, str]) -> dict[str, str]:
-    """Say which columns cannot be features, and what they are.
+    """Return descriptions of the columns that cannot be features, by name.
 
     Args:
         content: the file.
         names: the column of architectures.
-        known: further columns, None for one that there is not.
+        known: descriptions of further columns; None is a column that does not exist.
     """
     found = {name: "the name of a column of architectures" for name in content.texts if name.lower() in ARCHITECTURE}
     if names is not None:
@@ -298,12 +299,12 @@ def _reserved(content: _Content, names: str | None, known: Mapping[str | None, s
 
 
 def own_name(path: str | Path) -> str:
-    """Return the name of the benchmark of a user-defined table: never that of a registered benchmark."""
+    """Return the name of the benchmark of a user-defined table, which no registered benchmark can have."""
     return OWN + "".join(c if c.isprintable() and c != "@" else "_" for c in Path(path).stem)
 
 
 def _check_columns(content: _Content, named: Sequence[str | None], lower: Sequence[str]) -> None:
-    """UnknownNameError for the name of a column that the file does not have."""
+    """Raise UnknownNameError for the name of a column that the file does not have."""
     for name in (*named, *lower):
         if name is not None and name not in content.texts:
             hint = "Does the first line name the columns?" if any(map(is_number, content.texts)) else ""
@@ -322,11 +323,11 @@ def _trainings(
 
 
 def _merged(count: int, rows: int, trainings: Trainings) -> str:
-    """Return a sentence about the handling of several rows of one architecture."""
+    """Return a sentence on the handling of several rows of one architecture."""
     if len(trainings.seeds) > 1:
         return (
-            f"{count:,} architectures have {rows:,} rows, which are repeated trainings: the target is their mean by "
-            "architecture, and so is every other column."
+            f"{count:,} architectures have {rows:,} rows, which are repeated trainings: the target and every other "
+            "column are their means by architecture."
         )
     return (
         f"{count} architectures remain of {rows} rows, as rows of equal networks were merged; their values are means."
@@ -346,7 +347,7 @@ def _candidates(target: str, measured: Floats) -> list[str]:
 
 
 def _target(content: _Content, target: str) -> Floats:
-    """Values of the target; DataCorruptError if it is no column of numbers."""
+    """Return the values of the target; raise DataCorruptError if it is not a column of numbers."""
     reading = content.readings[target]
     if reading.values is None and reading.missing == len(content.texts[target]):
         raise DataCorruptError(f"{content.path}: the column {target!r} has no values.")
@@ -359,7 +360,7 @@ def _target(content: _Content, target: str) -> Floats:
 
 
 def _numbers(content: _Content, name: str) -> Floats:
-    """Values of a column, nan where they are missing; DataCorruptError if it is none of numbers."""
+    """Return the values of a column, nan if missing; raise DataCorruptError if it is not a column of numbers."""
     reading = content.readings[name]
     if reading.values is not None:
         return reading.values
@@ -368,16 +369,17 @@ def _numbers(content: _Content, name: str) -> Floats:
     if reading.strange is not None:
         cell = abridged(content.texts[name][reading.strange], 60)
         raise DataCorruptError(
-            f"{content.path}, {content.at(reading.strange)}: {cell!r} in the column {name!r} is no number: correct it."
+            f"{content.path}, {content.at(reading.strange)}: {cell!r} in the column {name!r} is not a number: "
+            "correct it."
         )
-    raise DataCorruptError(f"{content.path}: the column {name!r} is no column of numbers: {reading.reason}.")
+    raise DataCorruptError(f"{content.path}: the column {name!r} is not a column of numbers: {reading.reason}.")
 
 
 def _rankable(path: str, target: str, truth: Floats) -> None:
-    """DataCorruptError if there is nothing to rank."""
+    """Raise DataCorruptError if the finite values are not at least two different ones."""
     finite = truth[np.isfinite(truth)]
     if not len(finite):
-        raise DataCorruptError(f"{path}: the column {target!r} has no values that are finite.")
+        raise DataCorruptError(f"{path}: the column {target!r} has no finite values.")
     if len(finite) == 1:
         raise DataCorruptError(f"{path}: {target!r} has one finite value: there is nothing to rank.")
     if len(set(finite.tolist())) < 2:
@@ -402,7 +404,7 @@ def _notes(
     seeds: str | None = None,
     columns: Features | None = None,
 ) -> list[str]:
-    """Return notes about a file for its reader."""
+    """Return notes about a file for the user."""
     notes = []
     comments = content.sheet.comments
     if comments:
@@ -420,7 +422,7 @@ def _notes(
         if why == NAMED:
             continue
         notes.append(f"The column {abridged(name, 60)!r} is excluded because {why}.")
-    # Rows without a target are no defect: they are counted as candidates.
+    # Rows without a target are not counted here, because they are candidates.
     missing = {n: content.readings[n].missing for n in used if n != target and content.readings[n].missing}
     if missing:
         counts = ", ".join(f"{count} of {abridged(name, 60)!r}" for name, count in list(missing.items())[:20])
