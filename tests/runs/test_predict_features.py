@@ -80,3 +80,15 @@ def test_columns_next_to_a_search_space(tables):
     )
     found = usable_features(*tables(trained, rest, space="nasbench101", features="flops"), by_space=True)
     assert found.columns.names == ("flops",)
+
+
+@pytest.mark.parametrize("rest", ["arch", "arch,flops,val_acc", "arch,val_acc"])
+def test_a_column_that_cannot_or_should_not_be_added_is_not_recommended(tables, rest):
+    cells = [f"110010010000010101101:0020{digit}" for digit in range(3)]
+    trained = "arch,val_acc,flops,acc\n" + "".join(f"{cell},{i},{3 - i},{i}\n" for i, cell in enumerate(cells))
+    row = {"arch": "arch\n110010010000010101101:00211\n"}.get(rest)
+    row = row or f"{rest}\n110010010000010101101:00211" + ",3" * rest.count(",") + "\n"
+    found = usable_features(*tables(trained, row, space="nasbench101"), by_space=True)
+    (note,) = found.notes
+    assert "val_acc" not in note
+    assert ("'flops'" in note) == ("flops" in rest)

@@ -117,7 +117,7 @@ register_benchmark(
         summary="errors of 28 learners on 265 data sets by the size of the training set, curves",
         rows=7_204,
         targets=len(TARGETS),
-        licence="none is stated",
+        licence="none stated",
         reference="Yan et al., arXiv:2505.15657",
         read=read,
         convert=convert,

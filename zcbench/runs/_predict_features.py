@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from zcbench._display import abridged, many
 from zcbench.datasets import Benchmark
 from zcbench.encodings import ColumnEncoding, Feed
+from zcbench.encodings._suspects import suspicious_columns
 from zcbench.errors import InvalidInputError
 from zcbench.spaces import accepting_spaces
 from zcbench.types import Architecture
@@ -60,7 +61,7 @@ def usable_features(trained: Benchmark, candidates: Benchmark, *, by_space: bool
     if by_space and not trained.requested:
         bare = (replace(one, facts={}, texts={}) for one in (trained, candidates))
         feeds = tuple(map(Feed.of, bare))
-        names = [*trained.facts, *trained.texts]
+        names = _addable(trained, candidates)
         more = f" To add columns, such as {abridged(names[0], 40)!r}, name them with --features." if names else ""
         notes = [f"Features are encodings of {trained.space.name}.{more}"]
         return Usable(None, (feeds[0], feeds[1]), True, tuple(notes), nothing)
@@ -89,6 +90,15 @@ def usable_features(trained: Benchmark, candidates: Benchmark, *, by_space: bool
     if by_space:
         nothing[:] = False
     return Usable(columns, (feeds[0], feeds[1]), by_space, tuple(notes), nothing)
+
+
+def _addable(trained: Benchmark, candidates: Benchmark) -> list[str]:
+    """Return the columns with values in both tables that are probably no results of training."""
+    target = trained.default_target
+    results = suspicious_columns(target, trained.truth(), trained.facts)
+    facts = [name for name in trained.facts if name in candidates.facts and name not in results]
+    texts = [name for name in trained.texts if name in candidates.texts]
+    return [name for name in (*facts, *texts) if all(_is_there(table, name) for table in (trained, candidates))]
 
 
 def _spread(trained: Benchmark, candidates: Benchmark) -> set[str]:
