@@ -117,6 +117,11 @@ def split_names(text: str | None) -> list[str] | None:
     return None if text is None else split_list(text)
 
 
+def split_columns(text: str | None) -> list[str] | None:
+    """Split names of columns or files at commas; names may have spaces."""
+    return None if text is None else [" ".join(name.split()) for name in text.split(",") if name.strip()]
+
+
 def numbers(option: str, text: str | None) -> tuple[int, ...]:
     """Return the whole numbers in "10,20,50" in ascending order; an empty tuple for None.
 

@@ -22,6 +22,7 @@ from zcbench.cli._shared import (
     import_files,
     print_board,
     progress_bar,
+    split_columns,
     write_board,
 )
 
@@ -76,8 +77,8 @@ def execute(options: argparse.Namespace) -> int:
             options.target,
             candidates=options.candidates,
             predictor=options.predictor,
-            features=_columns(options.features),
-            exclude=_columns(options.exclude),
+            features=split_columns(options.features) or [],
+            exclude=split_columns(options.exclude) or [],
             arch=options.arch,
             space=options.space,
             lower=options.lower,
@@ -95,11 +96,6 @@ def execute(options: argparse.Namespace) -> int:
     else:
         print_board(found)
     return 0
-
-
-def _columns(text: str | None) -> list[str]:
-    """Return the names of columns, which may have any characters except commas."""
-    return [" ".join(name.split()) for name in (text or "").split(",") if name.strip()]
 
 
 def _check_out(path: Path) -> None:

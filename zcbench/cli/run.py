@@ -40,6 +40,7 @@ from zcbench.cli._shared import (
     say_notes,
     sentence,
     show,
+    split_columns,
     split_names,
 )
 from zcbench.cli._status import FAILED, status_of_several
@@ -276,7 +277,7 @@ def _run(options: argparse.Namespace) -> Run:
     from zcbench.runs._own import is_own_table
 
     lists = {
-        "benchmarks": _columns(options.benchmark),
+        "benchmarks": split_columns(options.benchmark),
         "ensembles": split_names(options.ensembles),
         "predictors": split_names(options.predictors),
         "train_sizes": numbers("--train-sizes", options.train_sizes) or None,
@@ -287,9 +288,9 @@ def _run(options: argparse.Namespace) -> Run:
         "bounds": decimals("--bounds", options.bounds),
         "scorers": _scorers(options.scorers),
         "constraints": options.constraints,
-        "lower": _columns(options.lower),
-        "features": _columns(options.features),
-        "exclude": _columns(options.exclude),
+        "lower": split_columns(options.lower),
+        "features": split_columns(options.features),
+        "exclude": split_columns(options.exclude),
     }
     given: dict[str, Any] = {name: getattr(options, name) for name in _FIELDS} | lists
     for name in ("predictors", "searchers"):
@@ -304,7 +305,7 @@ def _run(options: argparse.Namespace) -> Run:
     if options.curves is not None:
         given |= _curves(options.curves, own=any(map(is_own_table, named)))
     if options.proxies is not None:
-        given["proxies"] = (_columns if any(map(is_own_table, named)) else split_names)(options.proxies)
+        given["proxies"] = (split_columns if any(map(is_own_table, named)) else split_names)(options.proxies)
     return make_run(
         what,
         track=options.track,
@@ -346,11 +347,6 @@ def _retry(options: argparse.Namespace) -> tuple[str, ...]:
         say(f"zcbench: the option --retry-failed is called {new} now; the next release removes the old name.")
         asked += ACCIDENTS
     return asked
-
-
-def _columns(text: str | None) -> list[str] | None:
-    """Split names of columns or files at commas; names may have spaces."""
-    return None if text is None else [" ".join(name.split()) for name in text.split(",") if name.strip()]
 
 
 def _say_track(track: Track, options: argparse.Namespace) -> None:
